@@ -1,0 +1,29 @@
+// Every bound of hcrc in one place. What is not bounded here is bounded by something that is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hcrc::bounds {
+
+// The language and the database (contract, section 4).
+inline constexpr std::size_t name_bytes = 63;               // a service's name
+inline constexpr std::size_t source_file_bytes = 1u << 20;  // one .toml file
+inline constexpr std::size_t services = 65'536;
+inline constexpr std::size_t database_bytes = 64u << 20;
+inline constexpr std::size_t stdin_bytes = 64u << 10;  // [stdin] text or file
+inline constexpr std::int64_t duration_ms =
+    315'360'000'000;  // ten years: sums of a few hundred still fit 64 bits of nanoseconds
+inline constexpr std::uint32_t attempts = 1'000'000;
+inline constexpr std::uint32_t factor_milli_min = 1'000;
+inline constexpr std::uint32_t factor_milli_max = 100'000;
+
+// The runtime.
+inline constexpr std::size_t report_text_bytes = 160;   // a name or reason that travels with an event
+inline constexpr std::size_t story_line_bytes = 1'024;  // one line of the runtime's own
+inline constexpr std::size_t status_text_bytes = 128;   // sd_notify STATUS=
+inline constexpr std::size_t control_clients = 32;
+inline constexpr std::size_t control_line_bytes = 16u << 10;  // one request
+inline constexpr std::size_t lock_holder_bytes = 160;
+
+}  // namespace hcrc::bounds
