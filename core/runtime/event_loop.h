@@ -1,0 +1,107 @@
+// The event loop: descriptors, signals and one deadline, each with a callback. The only file that knows libev.
+//
+// Watchers are members of what they serve: they are made once, and starting or stopping one allocates nothing in steady
+// state (libev's arrays grow to the highest descriptor seen and stay). A callback must not throw. The loop itself reads the
+// clock; everything else is given the time of the turn.
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <string>
+
+#include "core/time.h"
+
+struct ev_loop;  // libev's
+
+namespace hcrc {
+
+class EventLoop;
+
+// What a descriptor is watched for, and what it became ready for.
+struct Readiness {
+  bool readable = false;
+  bool writable = false;
+};
+
+// Watches one descriptor. Owns neither it nor the callback's context. Level-triggered: an error or a hang-up reports as
+// readable (and writable where that was asked for).
+class FdWatcher {
+ public:
+  using Callback = void (*)(void* context, Readiness ready);
+
+  FdWatcher();
+  ~FdWatcher();
+  FdWatcher(const FdWatcher&) = delete;
+  FdWatcher& operator=(const FdWatcher&) = delete;
+
+  // Starts, or changes what is watched for. `interest` names at least one side.
+  void start(EventLoop& loop, int fd, Readiness interest, Callback callback, void* context);
+  void stop();
+  bool active() const;
+
+ private:
+  friend class EventLoop;
+  static constexpr std::size_t storage_bytes = 64;
+  alignas(8) std::byte storage_[storage_bytes];
+  EventLoop* loop_ = nullptr;
+  Callback callback_ = nullptr;
+  void* context_ = nullptr;
+};
+
+// Watches one signal; the callback runs in the loop, not in the handler.
+class SignalWatcher {
+ public:
+  using Callback = void (*)(void* context, int signal);
+
+  SignalWatcher();
+  ~SignalWatcher();
+  SignalWatcher(const SignalWatcher&) = delete;
+  SignalWatcher& operator=(const SignalWatcher&) = delete;
+
+  void start(EventLoop& loop, int signal, Callback callback, void* context);
+  void stop();
+
+ private:
+  friend class EventLoop;
+  static constexpr std::size_t storage_bytes = 64;
+  alignas(8) std::byte storage_[storage_bytes];
+  EventLoop* loop_ = nullptr;
+  Callback callback_ = nullptr;
+  void* context_ = nullptr;
+};
+
+class EventLoop {
+ public:
+  using Callback = void (*)(void* context);
+
+  EventLoop();
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  // Makes the loop: false, with errno set, where the kernel has no descriptor for it.
+  [[nodiscard]] bool open();
+
+  // CLOCK_MONOTONIC.
+  static Instant now();
+
+  // Called once when `deadline` has come (never early by more than the clock's grain: the callee looks at the time). A new
+  // deadline replaces the old one; `never` takes it away.
+  void set_deadline(Instant deadline, Callback callback, void* context);
+
+  // Called after the callbacks of each turn: where work that several events share is done once.
+  void set_turn_end(Callback callback, void* context);
+
+  // Runs until stop().
+  void run();
+  void stop();
+
+ private:
+  friend class FdWatcher;
+  friend class SignalWatcher;
+  struct Watchers;
+  ::ev_loop* loop_ = nullptr;
+  Watchers* watchers_ = nullptr;
+};
+
+}  // namespace hcrc
