@@ -1,0 +1,43 @@
+#include "core/restart.h"
+
+#include <algorithm>
+
+#include "core/bounds.h"
+
+namespace hcrc {
+
+bool attempts_left(const format::ServiceRecord& rule, const RestartRow& row) {
+  return rule.restart_attempts == RestartRule::unlimited || row.restarts < rule.restart_attempts;
+}
+
+Milliseconds scaled(Milliseconds milliseconds, std::uint32_t milli) {
+  // Both factors are bounded (ten years, 100,000 thousandths), so the product of the parts stays within 64 bits.
+  const std::int64_t whole = milliseconds.count() / 1000;
+  const std::int64_t rest = milliseconds.count() % 1000;
+  const std::int64_t product = whole * milli + rest * milli / 1000;
+  return Milliseconds(std::min(product, bounds::duration_ms));
+}
+
+Milliseconds take_restart(const format::ServiceRecord& rule, RestartRow& row, Random& random) {
+  const Milliseconds most(rule.restart_max_delay_ms);
+  row.delay =
+      row.restarts == 0 ? Milliseconds(rule.restart_delay_ms) : std::min(most, scaled(row.delay, rule.restart_factor_milli));
+  // An unlimited service never gets to the end of its count.
+  if (row.restarts < UINT32_MAX - 1) ++row.restarts;
+  const Milliseconds jitter = scaled(row.delay, rule.restart_jitter_milli);
+  if (jitter.count() == 0) return row.delay;
+  return row.delay + Milliseconds(static_cast<std::int64_t>(random.upto(static_cast<std::uint64_t>(jitter.count()))));
+}
+
+bool earns_new_row(const format::ServiceRecord& rule, Instant ready_at, Instant now) {
+  return ready_at != never && now - ready_at >= Milliseconds(rule.restart_reset_after_ms);
+}
+
+Milliseconds take_resource_delay(Milliseconds& delay) {
+  constexpr Milliseconds first(100);
+  constexpr Milliseconds most(5'000);
+  delay = delay.count() == 0 ? first : std::min(most, delay * 2);
+  return delay;
+}
+
+}  // namespace hcrc
