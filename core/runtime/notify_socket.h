@@ -1,0 +1,70 @@
+// The notify socket: RUN_DIR/notify, one datagram socket for all services (sd_notify(3)). Who sent a datagram is what the
+// kernel says (SO_PASSCRED), never what it holds. Mode 0666: services run under other uids.
+//
+// A sender costs bounded work: datagrams longer than `datagram_bytes` are dropped, at most `batch` are read in a turn, and
+// one who floods it makes it pause: more than `burst` within a second and it is left alone until that second is over (the
+// kernel's queue is short, and its senders block). Descriptors that come along are closed at once, which is what BARRIER=1
+// waits for.
+//
+// It owns no timer: the shell asks next_deadline() at the end of a turn and calls expire() when that has come.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string>
+
+#include "core/notify_message.h"
+#include "core/runtime/descriptor.h"
+#include "core/runtime/event_loop.h"
+#include "core/runtime/run_dir.h"
+#include "core/time.h"
+
+namespace hcrc {
+
+class NotifySocket {
+ public:
+  static constexpr std::size_t datagram_bytes = 4'096;
+  static constexpr std::uint32_t batch = 64;
+  static constexpr std::uint32_t burst = 2'000;
+
+  // `pid` is the sender's in this PID namespace, 0 where it has none. `message` is valid during the call.
+  using Callback = void (*)(void* context, pid_t pid, uid_t uid, const NotifyMessage& message);
+
+  NotifySocket() = default;
+  ~NotifySocket();
+  NotifySocket(const NotifySocket&) = delete;
+  NotifySocket& operator=(const NotifySocket&) = delete;
+
+  // Binds and watches. Replaces a socket of a former runtime (the run dir is locked, so it is dead) and nothing else. An
+  // error is a sentence; `notify = true` then counts as ready when spawned.
+  [[nodiscard]] std::expected<void, std::string> open(EventLoop& loop, const RunDir& run_dir, Callback callback,
+                                                      void* context);
+
+  bool usable() const { return static_cast<bool>(socket_); }
+  const std::string& path() const { return path_; }  // for NOTIFY_SOCKET
+
+  // Delivers what has arrived, at most a batch: call it before reaping, so that what a process said before it died counts.
+  void drain();
+
+  Instant next_deadline() const { return paused_until_; }
+  void expire(Instant now);
+
+ private:
+  void receive_one(bool& received);
+
+  EventLoop* loop_ = nullptr;
+  Descriptor socket_;
+  FdWatcher watcher_;
+  int folder_fd_ = -1;
+  std::string path_;
+  Callback callback_ = nullptr;
+  void* context_ = nullptr;
+  Instant second_began_{};
+  std::uint32_t in_this_second_ = 0;
+  Instant paused_until_ = never;
+};
+
+}  // namespace hcrc
