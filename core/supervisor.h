@@ -1,0 +1,383 @@
+// The supervisor: the graph of services as a state machine without I/O. Pure: time comes in with each event, what is to be
+// done goes out as effects, and nothing is allocated after construction.
+//
+// What is wanted and what is are two things. `wanted` is what the graph or an operator asks for; `state` is what is so. Each
+// service tells its neighbours a few facts, and only those:
+//
+//   to what depends on it         satisfied (up or skipped) · settled · passed (what merely comes after need not wait) ·
+//                                 gone (dependents must go down) · dead (failed or ended, or waits for one that is) ·
+//                                 parked (stopped by an operator, or along with one that was) · log_open (a logger was
+//                                 tried)
+//   to what it depends on         active (has, or may have, processes) · leaving (active, and is to go down)
+//
+// A service counts how many neighbours on each kind of edge hold a fact; what it may do depends on its own state and these
+// counts alone. So an event costs what it touches, never the size of the graph. The order of work is fixed:
+//   1. facts are published until none changes (they flow along the edges, which have no cycle, so this ends);
+//   2. one service acts on its state and counts, which may change its facts: back to 1;
+//   3. when no service has anything left to do, the node looks at itself: CMD, readiness outward, the steps of a shutdown.
+// Publishing before acting is what makes a stop safe: when a service looks whether its dependents are gone, each of them
+// already knows that it has to leave.
+//
+// A process of a service goes through phases, which say what happens next when a timer or an exit comes:
+//
+//   before -> spawning -> running -> [stop_waits -> [stop_command ->] terminating -> leftovers -> killing -> after]
+//                            '-- its own exit -> killing of what is left -> after
+//
+// docs/state-machine.md has the table of states.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/bounds.h"
+#include "core/database.h"
+#include "core/event.h"
+#include "core/random.h"
+#include "core/restart.h"
+#include "core/text.h"
+#include "core/timers.h"
+
+namespace hcrc {
+
+// What the last attempt ended by.
+enum class Cause : std::uint8_t { none, exited, start_failed, ready_timeout, run_timeout, health, watchdog, no_resource };
+
+enum class StopReason : std::uint8_t { none, condemned, operator_, requirement, binding, restart, shutdown };
+
+enum class Phase : std::uint8_t {
+  none,      // no process
+  lock,      // waiting: another copy holds the lock
+  before,    // cleanup before the start
+  spawning,  // the child has not yet answered
+  running,
+  stop_waits,  // for dependents to go first
+  stop_command,
+  terminating,  // the stop signal is sent
+  draining,     // a logger at shutdown: its streams are closed, it ends by itself
+  leftovers,    // its own process is gone, the rest was asked to end
+  killing,      // SIGKILL is sent
+  after,        // cleanup after the last process
+};
+
+// What follows once the processes of a run are gone.
+enum class Next : std::uint8_t { none, backoff, failed, ended, held, shutdown };
+
+enum class Copier : std::uint8_t { off, on, ending };
+
+// One service, or CMD. All that the supervisor knows of it; read by status and by the words of core/story.h.
+struct Unit {
+  State state = State::down;
+  Phase phase = Phase::none;
+  StopReason stop_reason = StopReason::none;
+  Cause cause = Cause::none;  // of the last attempt's end
+  Next next = Next::none;
+  Copier copier = Copier::off;
+
+  bool wanted = false;
+  bool stopped_by_operator = false;
+  bool ended = false;              // a clean exit that its policy does not restart
+  bool env_skipped = false;        // a condition on the environment does not hold
+  bool fresh = true;               // this activation has not been tried yet: order and conditions count
+  bool attempt_failed = false;     // the first attempt of this activation failed
+  bool log_waited = false;         // has waited for its logger as long as one does
+  bool holding = false;            // attempts are used up: one further attempt every `hold`
+  bool restart_pending = false;    // an operator asked for a restart
+  bool attempted = false;          // of a logger: an attempt to spawn was made
+  bool main_alive = false;         // its own process was asked for and is not reaped
+  bool helper_alive = false;       // a cleanup or stop command was asked for and is not reaped
+  bool left_behind = false;        // a oneshot that is up left processes
+  bool leftovers_pending = false;  // others of its session are still there
+  bool probe_out = false;
+  bool streams_closed = false;   // of a logger at shutdown
+  bool had_producers = false;    // of a logger
+  bool due = false;              // a periodic's run has fallen due while it could not run
+  bool run_ended_badly = false;  // a periodic's last run failed
+  bool told_dead = false;
+  bool late = false;  // a logger, or something that a logger needs: stops after the sweep
+  bool logger = false;
+  bool essential = false;
+  bool watched = false;  // `health` looks at it
+
+  std::uint16_t facts = 0;
+  Run run = 0;
+  RestartRow row;
+  std::uint32_t restarts = 0;  // since the history was last cleared, attempts out of hold included
+  Milliseconds resource_delay{0};
+  std::uint32_t probe = 0;       // number of the last probe
+  std::uint32_t bad_probes = 0;  // in a row
+
+  // How many neighbours hold a fact (see above).
+  std::uint32_t unmet = 0;  // requirements that are not up or skipped
+  std::uint32_t gone_requirements = 0;
+  std::uint32_t dead_requirements = 0;
+  std::uint32_t parked_requirements = 0;
+  std::uint32_t stuck_requirements = 0;  // settled without being up
+  std::uint32_t unpassed = 0;            // of `wants` and `after`
+  std::uint32_t log_closed = 0;          // loggers that were not tried yet
+  std::uint32_t bound_unmet = 0;         // of `binds-to`
+  std::uint32_t leaving_dependents = 0;
+  std::uint32_t bound_active = 0;      // dependents bound to it that have processes
+  std::uint32_t active_producers = 0;  // of a logger
+
+  Instant since{};
+  Instant started_at = never;  // the last spawn
+  Instant ready_at = never;
+  Instant ended_at = never;    // the end of the last run's own process
+  Instant next_start = never;  // in backoff, held and a periodic's schedule
+  Instant kill_at = never;
+  Instant stop_began = never;
+  Instant probe_began = never;
+  std::int32_t pid = 0;  // of its own process as the shell knows it; 0: none
+  ExitStatus exit;
+  FixedText<bounds::report_text_bytes> detail;  // reason of the last failure, skip or lock
+
+  bool active() const { return state == State::starting || state == State::up || state == State::stopping; }
+};
+
+enum class NodeState : std::uint8_t { starting, up, stopping };
+
+class Supervisor {
+ public:
+  struct Options {
+    Milliseconds stop_deadline{9'000};
+    Milliseconds command_wait{10'000};
+    bool command = false;                          // CMD was given
+    bool no_target = false;                        // the target is `none`
+    std::optional<Slot> target;                    // a service or bundle; without one everything with autostart
+    std::optional<Exhausted> essential_exhausted;  // HCRC_ON_EXHAUSTED
+    bool notify_usable = true;                     // else `notify = true` counts as ready when spawned
+    std::uint64_t seed = 0;
+    // Of services whose conditions on the environment do not hold, by slot; empty: all hold.
+    std::vector<bool> env_skipped;
+  };
+
+  // `database` must outlive the supervisor. Starts nothing: boot() does.
+  Supervisor(const Database& database, const Options& options);
+
+  void boot(Instant now);
+  void handle(const Event& event, Instant now);
+  // The next thing to do. Call until there is none before the shell sleeps; events may come in between.
+  std::optional<Effect> next(Instant now);
+  // When event::Tick is to come.
+  Instant deadline() const { return timers_.earliest(); }
+
+  const Database& database() const { return database_; }
+  // Slots 0 to size() - 1 are the services; size() is CMD's.
+  Slot size() const { return static_cast<Slot>(database_.size()); }
+  Slot command_slot() const { return size(); }
+  const Unit& unit(Slot slot) const { return units_[slot]; }
+  const format::ServiceRecord& rule(Slot slot) const { return slot < size() ? database_.service(slot) : command_rule_; }
+
+  NodeState node_state() const;
+  Instant booted_at() const { return booted_at_; }
+  std::uint32_t unsettled() const { return unsettled_; }
+  std::uint32_t unhealthy() const { return unhealthy_; }  // what `health` looks at and is not well
+  bool settled(Slot slot) const;
+  bool healthy(Slot slot) const;
+  // Counted restarts of the row as of now: a service that was ready for `reset-after` has none.
+  std::uint32_t restarts(Slot slot, Instant now) const;
+  // Whether a start that fails like the last one is for good, and how long it ran: for the words of a report.
+  Exhausted exhausted(Slot slot) const;
+
+  struct ShutdownCause {
+    std::optional<Slot> slot;  // the essential service, or the one whose attempts were used up
+    std::int32_t signal = 0;
+    bool requirement = false;  // stopped because a requirement failed
+  };
+  bool shutting_down() const { return step_ != Step::running; }
+  const ShutdownCause& shutdown_cause() const { return shutdown_cause_; }
+  std::uint8_t exit_code() const { return exit_code_; }
+  Instant shutdown_deadline() const { return deadline_; }
+
+ private:
+  enum Fact : std::uint16_t {
+    satisfied = 1,
+    settled_fact = 2,
+    passed = 4,
+    gone = 8,
+    dead = 16,
+    parked = 32,
+    log_open = 64,
+    active_fact = 128,
+    leaving = 256,
+    well = 512,  // for `health`
+    lock_waiting = 1024,
+  };
+  // `state` is the one deadline of the state or phase; `pace` the next probe or its timeout, or a periodic's schedule.
+  enum class TimerKind : std::uint8_t { state, pace, run, watchdog, copier };
+  enum class NodeTimer : std::uint8_t { nag, command_wait, kill, sweep, deadline };
+  static constexpr std::uint32_t timer_kinds = 5;
+  // The steps of a shutdown.
+  enum class Step : std::uint8_t { running, command, services, sweep, loggers, done };
+
+  // Effects wait here. Work stops after a few and goes on when all are taken, so that answers that come while they are
+  // performed (no process could be made) find room for theirs.
+  static constexpr std::size_t effect_room = 256;
+  static constexpr std::size_t effects_at_once = 32;  // what work() makes before it waits for them to be taken
+
+  // supervisor.cc: construction, facts, the order of work.
+  void count_initial_facts();
+  void find_late_and_tails();
+  void touch(Slot slot);
+  std::uint16_t facts_of(Slot slot) const;
+  void publish(Slot slot);
+  void tell_dependents(Slot slot, std::uint16_t changed, std::uint16_t facts);
+  void tell_dependencies(Slot slot, std::uint16_t changed, std::uint16_t facts);
+  void count_node(Slot slot, std::uint16_t changed, std::uint16_t facts);
+  void work(Instant now);
+  bool pending() const { return !publishing_.empty() || !acting_.empty(); }
+  void push(Effect effect);
+  void report(ReportKind kind, Slot slot = 0, Duration took = {}, Milliseconds next = {}, std::int32_t number = 0);
+  void enter(Slot slot, State state, Instant now);
+  void arm(Slot slot, TimerKind kind, Instant at) { timers_.arm(slot * timer_kinds + static_cast<std::uint32_t>(kind), at); }
+  void disarm(Slot slot, TimerKind kind) { timers_.disarm(slot * timer_kinds + static_cast<std::uint32_t>(kind)); }
+  void arm(NodeTimer kind, Instant at) { timers_.arm(node_key(kind), at); }
+  void disarm(NodeTimer kind) { timers_.disarm(node_key(kind)); }
+  std::uint32_t node_key(NodeTimer kind) const { return (size() + 1) * timer_kinds + static_cast<std::uint32_t>(kind); }
+  bool must_stop(const Unit& unit) const { return (unit.facts & gone) != 0 || unit.bound_unmet > 0; }
+  bool current(Slot slot, Run run) const { return slot <= size() && units_[slot].run == run; }
+
+  // supervisor_start.cc: asking, starting, being ready, probes, runs of a periodic.
+  void ask(Slot root, bool by_operator, Instant now);
+  void ask_boot(Instant now);
+  void ask_queued(bool by_operator, std::optional<Slot> named, Instant now);
+  void ask_one(Slot slot, bool clear, bool named, Instant now);
+  void rest(Slot slot, Instant now);
+  void act(Slot slot, Instant now);
+  void try_start(Slot slot, Instant now);
+  void start(Slot slot, Instant now);
+  void spawn_main(Slot slot, Instant now);
+  void become_up(Slot slot, Instant now);
+  void begin_probe(Slot slot, Instant now);
+  void end_watching(Slot slot);
+  void run_periodic(Slot slot, Instant now);
+  void end_periodic_run(Slot slot, Instant now);
+  void on(const event::Spawned& event, Instant now);
+  void on(const event::Skipped& event, Instant now);
+  void on(const event::LockBusy& event, Instant now);
+  void on(const event::LockFree& event, Instant now);
+  void on(const event::Ready& event, Instant now);
+  void on(const event::Watchdog& event, Instant now);
+  void on(const event::ExtendTimeout& event, Instant now);
+  void on(const event::ProbeDone& event, Instant now);
+
+  // supervisor_end.cc: ends of processes, what follows, stopping.
+  void attempt_over(Slot slot, Cause cause, bool permanent, Instant now);
+  void decide(Slot slot, Cause cause, bool permanent, Instant now);
+  void process_gone(Slot slot, Instant now);
+  void finish(Slot slot, Instant now);
+  void enter_next(Slot slot, Instant now);
+  void condemn(Slot slot, Cause cause, Instant now);
+  void begin_stop(Slot slot, Instant now);
+  void stop_now(Slot slot, Instant now);
+  void signal_now(Slot slot, Instant now);
+  void kill_all(Slot slot, Instant now);
+  void end_leftovers(Slot slot, Instant now);
+  void check_gone(Slot slot, Instant now);
+  void stop_helper_failed(Slot slot, Role role, Instant now);
+  bool being_stopped(const Unit& unit) const;
+  Milliseconds stop_timeout(Slot slot, Instant now) const;
+  StopReason reason_to_stop(Slot slot) const;
+  void tend_logger(Slot slot, Instant now);
+  void node_ends_with(Slot slot, bool whatever, Instant now);
+  void on(const event::StartFailed& event, Instant now);
+  void on(const event::NoResource& event, Instant now);
+  void on(const event::Exited& event, Instant now);
+  void on(const event::LeftoversGone& event, Instant now);
+  void on(const event::CopierEnded& event, Instant now);
+  void own_exit(Slot slot, bool leftovers, Instant now);
+  void helper_exit(Slot slot, Role role, bool failed, Instant now);
+  void timer(Slot slot, TimerKind kind, Instant now);
+  void state_timer(Slot slot, Instant now);
+
+  // supervisor_node.cc: operator's commands, CMD, readiness outward, shutdown.
+  void look_at_node(Instant now);
+  void begin_shutdown(std::uint8_t code, ShutdownCause cause, Instant now);
+  void next_step(Instant now);
+  void begin_sweep(Instant now);
+  void close_logs(Instant now);
+  void touch_all();
+  bool stops_now(Slot slot) const;
+  template <typename Each>
+  void each_of(Slot slot, Each each);
+  void node_timer(NodeTimer kind, Instant now);
+  void on(const event::Start& event, Instant now);
+  void on(const event::Stop& event, Instant now);
+  void on(const event::Restart& event, Instant now);
+  void on(const event::Signal& event, Instant now);
+  void on(const event::Shutdown& event, Instant now);
+  void on(const event::OrphansGone& event, Instant now);
+  void on(const event::Tick& event, Instant now);
+
+  const Database& database_;
+  Options options_;
+  format::ServiceRecord command_rule_{};
+  std::vector<Unit> units_;
+  Timers timers_;
+  Random random_;
+
+  // Services whose facts, or whose turn to act, are to be looked at: two rings of slots, each slot in each at most once.
+  class Queue {
+   public:
+    explicit Queue(std::size_t slots) : ring_(slots), queued_(slots, false) {}
+    void add(Slot slot) {
+      if (queued_[slot]) return;
+      queued_[slot] = true;
+      ring_[(first_ + count_++) % ring_.size()] = slot;
+    }
+    bool empty() const { return count_ == 0; }
+    Slot take() {
+      const Slot slot = ring_[first_];
+      first_ = (first_ + 1) % ring_.size();
+      --count_;
+      queued_[slot] = false;
+      return slot;
+    }
+
+   private:
+    std::vector<Slot> ring_;
+    std::vector<bool> queued_;
+    std::size_t first_ = 0;
+    std::size_t count_ = 0;
+  };
+  Queue publishing_;
+  Queue acting_;
+
+  std::array<Effect, effect_room> effects_;
+  std::size_t first_effect_ = 0;
+  std::size_t effect_count_ = 0;
+
+  // What one ask() has visited, and has still to visit.
+  std::vector<std::uint32_t> asked_;
+  std::uint32_t asked_epoch_ = 0;
+  std::vector<std::pair<Slot, bool>> to_ask_;
+
+  std::vector<std::int64_t> stop_tail_ms_;  // the time that stops after this one may need, on its longest path
+  std::vector<std::uint32_t> stop_levels_;  // how many stops come after this one, on its longest path
+
+  Instant booted_at_ = never;
+  std::uint32_t unsettled_ = 0;
+  std::uint32_t unhealthy_ = 0;
+  std::uint32_t lock_waits_ = 0;
+  std::uint32_t active_ = 0;  // services with processes that are not late
+  std::uint32_t active_late_ = 0;
+  std::uint32_t copiers_ = 0;
+  bool was_settled_ = false;
+  bool was_healthy_ = false;
+  bool command_asked_ = false;
+  bool command_waited_ = false;
+  Duration nag_interval_{};
+
+  Step step_ = Step::running;
+  ShutdownCause shutdown_cause_;
+  std::uint8_t exit_code_ = 0;
+  Instant deadline_ = never;
+  Duration reserve_{};
+  bool orphans_killed_ = false;
+  bool kill_everything_ = false;  // the reserve has begun
+};
+
+}  // namespace hcrc
