@@ -25,7 +25,7 @@ inline constexpr std::size_t status_text_bytes = 128;   // sd_notify STATUS=
 inline constexpr std::size_t control_clients = 32;
 inline constexpr std::size_t control_waiting = 24;               // of the clients, those whose request may wait
 inline constexpr std::size_t control_line_bytes = 16u << 10;     // one request
-inline constexpr std::size_t control_answer_bytes = 16u << 10;   // of an answer, not yet taken by the client
+inline constexpr std::size_t control_answer_bytes = 32u << 10;   // of an answer, not yet taken by the client
 inline constexpr std::size_t control_description_bytes = 1'024;  // of a description in a status
 inline constexpr std::size_t control_result_text_bytes = 512;
 inline constexpr std::size_t lock_holder_bytes = 160;

@@ -105,26 +105,26 @@ struct ExitText {
 };
 
 struct ServiceStatus {
-  std::string_view name;
+  std::string_view name{};
   ServiceType type = ServiceType::longrun;
   State state = State::down;
   bool wanted = false;
-  std::optional<std::int32_t> pid;
-  std::optional<std::int64_t> since;
-  std::string_view why;
+  std::optional<std::int32_t> pid{};
+  std::optional<std::int64_t> since{};
+  std::string_view why{};
   std::uint32_t restarts = 0;
-  std::optional<std::int64_t> next_start;
-  ExitText exit;
-  std::string_view status;       // what the service said of itself (sd_notify STATUS=)
-  std::string_view description;  // cut where it is longer than bounds::control_description_bytes
+  std::optional<std::int64_t> next_start{};
+  ExitText exit{};
+  std::string_view status{};       // what the service said of itself (sd_notify STATUS=)
+  std::string_view description{};  // cut where it is longer than bounds::control_description_bytes
 };
 
 struct NodeStatus {
-  std::string_view state;
+  std::string_view state{};
   std::uint64_t build = 0;  // the database's build id
-  std::string_view db;
-  std::optional<std::int64_t> since;
-  std::string_view version;
+  std::string_view db{};
+  std::optional<std::int64_t> since{};
+  std::string_view version{};
   std::int32_t pid = 0;
 };
 
@@ -137,6 +137,8 @@ void write_listed(JsonLine& line, std::string_view name, ServiceType type, std::
 // The result: "ok" where code is 0, "failed" for 1, "error" for any other. Without a text there is none in the line.
 // A text is cut at bounds::control_result_text_bytes.
 void write_result(JsonLine& line, std::uint8_t code, std::string_view text);
+// What the longest result needs, newline included: six bytes for each of a text that is all control characters.
+inline constexpr std::size_t result_line_bytes = 6 * bounds::control_result_text_bytes + 64;
 
 // "2026-03-01T12:00:00.250Z"; years 0 to 9999, others come back as the nearest of them.
 using TimeText = FixedText<24>;

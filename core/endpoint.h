@@ -9,10 +9,10 @@
 namespace hcrc {
 
 struct Endpoint {
-  std::string_view host;  // without the brackets
+  std::string_view host{};  // without the brackets
   bool bracketed = false;
   std::uint16_t port = 0;
-  std::string_view path;  // with its `/`; empty where there is none
+  std::string_view path{};  // with its `/`; empty where there is none
 };
 
 // Views of `text`. An error is a sentence that says what is missing.

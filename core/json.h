@@ -45,7 +45,7 @@ class JsonLine {
  private:
   void separate();
   void key(std::string_view key);
-  void quote(std::string_view value);
+  void quote(std::string_view value, std::string_view ending = {});
 
   TextWriter out_;
   bool first_ = true;  // nothing stands before the next member of this object or array
