@@ -135,7 +135,7 @@ using Event = std::variant<event::Spawned, event::Skipped, event::LockBusy, even
                            event::ExtendTimeout, event::ProbeDone, event::CopierEnded, event::Start, event::Stop,
                            event::Restart, event::Signal, event::Shutdown, event::OrphansGone, event::Tick>;
 
-// Something worth a line on the console. core/story.h words it.
+// Something worth a line on the console, about a service or the node. core/story.h words it.
 enum class ReportKind : std::uint8_t {
   started,
   ready,
@@ -157,14 +157,17 @@ enum class ReportKind : std::uint8_t {
   cannot_start,  // a requirement failed or ended
   run_failed,    // of a periodic
   copier_started,
-  node_starting,
-  node_settled,
-  node_waiting,
-  node_stopping,
-  node_still_stopping,
-  node_sweeping,
-  node_deadline,
-  node_gone,
+};
+
+enum class NodeReportKind : std::uint8_t {
+  starting,
+  settled,
+  waiting,  // for what is not settled, or for a lock
+  stopping,
+  still_stopping,
+  sweeping,  // what no service owns has not ended when asked
+  deadline,
+  gone,
 };
 
 namespace effect {
@@ -222,10 +225,15 @@ struct Sweep {  // to every process that no service owns; SIGTERM goes along wit
 };
 struct Report {
   ReportKind kind;
-  Slot slot;            // of reports about a service
+  Slot slot;
   Duration took;        // how long it ran, or took
   Milliseconds next;    // until the next start
-  std::int32_t number;  // a pid, signal or code
+  std::int32_t number;  // a pid or signal
+};
+struct NodeReport {
+  NodeReportKind kind;
+  Duration took;
+  std::int32_t number;  // a signal or exit code
 };
 struct Outward {  // --notify-fd and NOTIFY_SOCKET: ready, else stopping
   bool ready;
@@ -236,8 +244,9 @@ struct Exit {
 
 }  // namespace effect
 
-using Effect = std::variant<effect::Spawn, effect::SignalProcess, effect::SignalLeftovers, effect::KillHelper,
-                            effect::EndLockWait, effect::Probe, effect::CancelProbe, effect::StartCopier, effect::StopCopier,
-                            effect::CloseStreams, effect::Sweep, effect::Report, effect::Outward, effect::Exit>;
+using Effect =
+    std::variant<effect::Spawn, effect::SignalProcess, effect::SignalLeftovers, effect::KillHelper, effect::EndLockWait,
+                 effect::Probe, effect::CancelProbe, effect::StartCopier, effect::StopCopier, effect::CloseStreams,
+                 effect::Sweep, effect::Report, effect::NodeReport, effect::Outward, effect::Exit>;
 
 }  // namespace hcrc

@@ -248,6 +248,10 @@ void Supervisor::report(ReportKind kind, Slot slot, Duration took, Milliseconds 
   push(effect::Report{.kind = kind, .slot = slot, .took = took, .next = next_start, .number = number});
 }
 
+void Supervisor::report(NodeReportKind kind, Duration took, std::int32_t number) {
+  push(effect::NodeReport{.kind = kind, .took = took, .number = number});
+}
+
 void Supervisor::handle(const Event& event, Instant now) {
   if (step_ == Step::done) return;
   std::visit([this, now](const auto& alternative) { on(alternative, now); }, event);

@@ -231,6 +231,7 @@ class Supervisor {
   bool pending() const { return !publishing_.empty() || !acting_.empty(); }
   void push(Effect effect);
   void report(ReportKind kind, Slot slot = 0, Duration took = {}, Milliseconds next = {}, std::int32_t number = 0);
+  void report(NodeReportKind kind, Duration took = {}, std::int32_t number = 0);
   void enter(Slot slot, State state, Instant now);
   void arm(Slot slot, TimerKind kind, Instant at) { timers_.arm(slot * timer_kinds + static_cast<std::uint32_t>(kind), at); }
   void disarm(Slot slot, TimerKind kind) { timers_.disarm(slot * timer_kinds + static_cast<std::uint32_t>(kind)); }

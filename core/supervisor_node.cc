@@ -26,7 +26,7 @@ void Supervisor::look_at_node(Instant now) {
   }
   if (unsettled_ == 0 && !was_settled_) {
     was_settled_ = true;
-    report(ReportKind::node_settled, 0, now - booted_at_);
+    report(NodeReportKind::settled, now - booted_at_);
   }
   if (unsettled_ == 0 && lock_waits_ == 0) {
     disarm(NodeTimer::nag);
@@ -50,7 +50,7 @@ void Supervisor::begin_shutdown(std::uint8_t code, ShutdownCause cause, Instant 
   shutdown_cause_ = cause;
   deadline_ = now + options_.stop_deadline;
   reserve_ = std::min<Duration>(Milliseconds(1'500), Duration(options_.stop_deadline) / 4);
-  report(ReportKind::node_stopping, cause.slot.value_or(0), {}, {}, cause.signal);
+  report(NodeReportKind::stopping, {}, cause.signal);
   push(effect::Outward{.ready = false});
   disarm(NodeTimer::command_wait);
   nag_interval_ = first_nag;
@@ -83,7 +83,7 @@ void Supervisor::next_step(Instant now) {
       step_ = Step::done;
       disarm(NodeTimer::deadline);
       disarm(NodeTimer::kill);
-      report(ReportKind::node_gone, 0, now - (deadline_ - options_.stop_deadline), {}, exit_code_);
+      report(NodeReportKind::gone, now - (deadline_ - options_.stop_deadline), exit_code_);
       push(effect::Exit{.code = exit_code_});
       return;
     case Step::running:
@@ -112,7 +112,7 @@ void Supervisor::close_logs(Instant) {
 void Supervisor::node_timer(NodeTimer kind, Instant now) {
   switch (kind) {
     case NodeTimer::nag:
-      report(ReportKind::node_waiting, 0, now - booted_at_);
+      report(NodeReportKind::waiting, now - booted_at_);
       nag_interval_ = std::min(nag_interval_ * 2, longest_nag);
       return arm(NodeTimer::nag, now + nag_interval_);
     case NodeTimer::command_wait: command_waited_ = true; return;
@@ -120,13 +120,13 @@ void Supervisor::node_timer(NodeTimer kind, Instant now) {
     case NodeTimer::sweep:
       if (orphans_killed_) return close_logs(now);
       orphans_killed_ = true;
-      report(ReportKind::node_sweeping);
+      report(NodeReportKind::sweeping);
       push(effect::Sweep{.signal = signals::sigkill});
       return arm(NodeTimer::sweep, deadline_ - reserve_ / 6);
     case NodeTimer::deadline:
       if (step_ == Step::done) return;
       step_ = Step::done;
-      report(ReportKind::node_deadline);
+      report(NodeReportKind::deadline);
       push(effect::Exit{.code = exit_code_});
       return;
   }
@@ -186,7 +186,7 @@ void Supervisor::on(const event::Signal& event, Instant) {
 }
 
 void Supervisor::on(const event::Shutdown& event, Instant now) {
-  if (step_ != Step::running) return report(ReportKind::node_still_stopping, 0, {}, {}, event.signal);
+  if (step_ != Step::running) return report(NodeReportKind::still_stopping, {}, event.signal);
   begin_shutdown(event.code, {.slot = std::nullopt, .signal = event.signal, .requirement = false}, now);
 }
 

@@ -16,7 +16,7 @@ constexpr Milliseconds logger_patience(5'000);
 void Supervisor::boot(Instant now) {
   booted_at_ = now;
   for (Unit& unit : units_) unit.since = now;
-  report(ReportKind::node_starting);
+  report(NodeReportKind::starting);
   ask_boot(now);
   if (options_.command) arm(NodeTimer::command_wait, now + options_.command_wait);
   touch_all();
