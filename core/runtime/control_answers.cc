@@ -1,0 +1,318 @@
+#include "core/runtime/control_answers.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "core/runtime/event_loop.h"
+#include "core/story.h"
+
+namespace hcrc {
+
+namespace {
+
+// Instants are monotonic; people read the wall clock, as it is at the moment of the answer.
+std::optional<std::int64_t> wall_clock_ms(Instant at) {
+  if (at == never) return std::nullopt;
+  timespec real{};
+  clock_gettime(CLOCK_REALTIME, &real);
+  const auto now_ms = static_cast<std::int64_t>(real.tv_sec) * 1'000 + real.tv_nsec / 1'000'000;
+  return now_ms + std::chrono::duration_cast<Milliseconds>(at - EventLoop::now()).count();
+}
+
+std::string_view node_state(const Supervisor& supervisor) {
+  switch (supervisor.node_state()) {
+    case NodeState::starting: return "starting";
+    case NodeState::up: return "up";
+    case NodeState::stopping: return "stopping";
+  }
+  return "";
+}
+
+bool is_bundle(const Supervisor& supervisor, Slot slot) {
+  return static_cast<ServiceType>(supervisor.rule(slot).type) == ServiceType::bundle;
+}
+
+bool is_up(const Unit& unit) { return unit.state == State::up || unit.state == State::skipped; }
+bool is_down(const Unit& unit) {
+  return !unit.active() &&
+         (unit.state == State::down || unit.state == State::failed || unit.state == State::skipped || !unit.wanted);
+}
+
+using Line = std::array<char, bounds::story_line_bytes>;
+
+}  // namespace
+
+Progress ControlAnswers::answer(const Request& request, ControlAnswer& answer) {
+  switch (request.verb) {
+    case Verb::status: return status(request, answer);
+    case Verb::list: return list(answer);
+    case Verb::why: return why(request, answer);
+    case Verb::start:
+    case Verb::stop:
+    case Verb::restart: return command(request, answer);
+    case Verb::signal: return signal(request, answer);
+    case Verb::wait: return wait(request, answer);
+    case Verb::health: return health(answer);
+    case Verb::shutdown: return shutdown(request, answer);
+  }
+  return Progress::done;
+}
+
+Progress ControlAnswers::unknown(std::string_view name, ControlAnswer& answer) {
+  Line bytes;
+  TextWriter line(bytes);
+  line.put("there is no service ").put(name).put(": `hcrc list` names all");
+  return answer.fail(exit_code::no_such_service, line.view());
+}
+
+// Whether `each` holds for the service, or for everything in a bundle.
+template <typename Each>
+bool ControlAnswers::every(Slot slot, Each each) const {
+  const Supervisor& supervisor = node_.supervisor();
+  if (!is_bundle(supervisor, slot)) return each(slot);
+  for (const Slot content : supervisor.database().contents(slot)) {
+    if (!each(content)) return false;
+  }
+  return true;
+}
+
+bool ControlAnswers::put_service(Slot slot, ControlAnswer& answer) {
+  const Supervisor& supervisor = node_.supervisor();
+  const Unit& unit = supervisor.unit(slot);
+  const format::ServiceRecord& rule = supervisor.rule(slot);
+  const Instant now = EventLoop::now();
+  Line bytes;
+  TextWriter reason(bytes);
+  hcrc::why(supervisor, slot, now, reason);
+  ServiceStatus status;
+  status.name = supervisor.database().name(slot);
+  status.type = static_cast<ServiceType>(rule.type);
+  status.state = unit.state;
+  status.wanted = unit.wanted;
+  if (unit.pid != 0) status.pid = unit.pid;
+  status.since = wall_clock_ms(unit.since);
+  status.why = reason.view();
+  status.restarts = supervisor.restarts(slot, now);
+  const bool scheduled = status.type == ServiceType::periodic && unit.state == State::up;
+  if (unit.state == State::backoff || unit.state == State::held || scheduled)
+    status.next_start = wall_clock_ms(unit.next_start);
+  if (unit.exit.kind == ExitStatus::Kind::code) status.exit = {.kind = ExitText::Kind::code, .value = unit.exit.value};
+  if (unit.exit.kind == ExitStatus::Kind::signal) status.exit = {.kind = ExitText::Kind::signal, .value = unit.exit.value};
+  status.status = node_.status_text(slot);
+  status.description = supervisor.database().string(rule.description);
+  JsonLine line = answer.line();
+  write(line, status);
+  return answer.put(line);
+}
+
+Progress ControlAnswers::status(const Request& request, ControlAnswer& answer) {
+  const Supervisor& supervisor = node_.supervisor();
+  ControlAnswer::Cursor& cursor = answer.cursor();
+  if (cursor.stage == 0) {
+    for (const std::string_view name : request.names) {
+      if (!supervisor.database().find(name)) return unknown(name, answer);
+    }
+    NodeStatus node;
+    node.state = node_state(supervisor);
+    node.build = supervisor.database().build_id();
+    node.db = node_.db_path();
+    node.since = wall_clock_ms(supervisor.booted_at());
+    node.version = HCRC_VERSION;
+    node.pid = getpid();
+    JsonLine line = answer.line();
+    write(line, node);
+    if (!answer.put(line)) return Progress::more;
+    cursor.stage = 1;
+  }
+  const auto named = [&](Slot slot) {
+    if (request.names.empty()) return !is_bundle(supervisor, slot);
+    for (const std::string_view name : request.names) {
+      const Slot asked = *supervisor.database().find(name);
+      if (asked == slot && !is_bundle(supervisor, slot)) return true;
+      if (!is_bundle(supervisor, asked)) continue;
+      for (const Slot content : supervisor.database().contents(asked)) {
+        if (content == slot) return true;
+      }
+    }
+    return false;
+  };
+  for (; cursor.index < supervisor.size(); ++cursor.index) {
+    if (named(cursor.index) && !put_service(cursor.index, answer)) return Progress::more;
+  }
+  return answer.ok();
+}
+
+Progress ControlAnswers::list(ControlAnswer& answer) {
+  const Database& database = node_.supervisor().database();
+  ControlAnswer::Cursor& cursor = answer.cursor();
+  for (; cursor.index < database.size(); ++cursor.index) {
+    const format::ServiceRecord& record = database.service(cursor.index);
+    JsonLine line = answer.line();
+    write_listed(line, database.name(cursor.index), static_cast<ServiceType>(record.type),
+                 database.string(record.description));
+    if (!answer.put(line)) return Progress::more;
+  }
+  return answer.ok();
+}
+
+// The chain of causes: the service, what it waits for, what that waits for, ... One line each.
+Progress ControlAnswers::why(const Request& request, ControlAnswer& answer) {
+  const Supervisor& supervisor = node_.supervisor();
+  const auto asked = supervisor.database().find(request.names.front());
+  if (!asked) return unknown(request.names.front(), answer);
+  if (is_bundle(supervisor, *asked)) {
+    return answer.fail(exit_code::failed, "it is a bundle, which has no state of its own: ask for one of its contents");
+  }
+  ControlAnswer::Cursor& cursor = answer.cursor();
+  // The graph has no cycle, so the chain ends; the cursor holds the next link plus one.
+  std::optional<Slot> next = cursor.stage == 0 ? asked : std::optional<Slot>(cursor.index);
+  while (next) {
+    Line bytes;
+    TextWriter text_line(bytes);
+    const Unit& unit = supervisor.unit(*next);
+    text_line.put(supervisor.database().name(*next))
+        .put(" is ")
+        .put(unit.ended ? std::string_view("ended") : text(unit.state));
+    Line reason_bytes;
+    TextWriter reason(reason_bytes);
+    hcrc::why(supervisor, *next, EventLoop::now(), reason);
+    if (!reason.view().empty()) text_line.put(": ").put(reason.view());
+    JsonLine line = answer.line();
+    write_why(line, text_line.view());
+    if (!answer.put(line)) {
+      cursor = {.stage = 1, .index = *next};
+      return Progress::more;
+    }
+    next = cause_of(supervisor, *next);
+  }
+  return answer.ok();
+}
+
+// start, stop and restart: begun at once, answered when the services have come to where they were sent.
+Progress ControlAnswers::command(const Request& request, ControlAnswer& answer) {
+  const Supervisor& supervisor = node_.supervisor();
+  ControlAnswer::Cursor& cursor = answer.cursor();
+  if (cursor.stage == 0) {
+    for (const std::string_view name : request.names) {
+      if (!supervisor.database().find(name)) return unknown(name, answer);
+    }
+    if (supervisor.shutting_down())
+      return answer.fail(exit_code::failed, "the node is stopping: nothing is started or stopped any more");
+    cursor.stage = 1;
+    for (const std::string_view name : request.names) {
+      const Slot slot = *supervisor.database().find(name);
+      if (request.verb == Verb::start) node_.command(event::Start{.slot = slot});
+      if (request.verb == Verb::stop) node_.command(event::Stop{.slot = slot});
+      if (request.verb == Verb::restart) node_.command(event::Restart{.slot = slot});
+    }
+  }
+  if (request.no_wait) return answer.ok();
+  for (const std::string_view name : request.names) {
+    const Slot slot = *supervisor.database().find(name);
+    if (request.verb == Verb::stop) {
+      if (!every(slot, [&](Slot each) { return is_down(supervisor.unit(each)); })) return Progress::waiting;
+      continue;
+    }
+    std::optional<Slot> bad;
+    const bool settled = every(slot, [&](Slot each) {
+      const Unit& unit = supervisor.unit(each);
+      if (unit.restart_pending || unit.state == State::stopping) return false;
+      if (is_up(unit) && unit.wanted) return true;
+      if (!supervisor.settled(each)) return false;
+      bad = each;
+      return true;
+    });
+    if (!settled) return Progress::waiting;
+    if (bad) {
+      Line bytes;
+      TextWriter line(bytes);
+      line.put(supervisor.database().name(*bad)).put(" is ").put(text(supervisor.unit(*bad).state)).put(": ");
+      hcrc::why(supervisor, *bad, EventLoop::now(), line);
+      return answer.fail(exit_code::failed, line.view());
+    }
+  }
+  return answer.ok();
+}
+
+Progress ControlAnswers::signal(const Request& request, ControlAnswer& answer) {
+  const Supervisor& supervisor = node_.supervisor();
+  const auto slot = supervisor.database().find(request.names.front());
+  if (!slot) return unknown(request.names.front(), answer);
+  if (!supervisor.unit(*slot).main_alive) return answer.fail(exit_code::failed, "it has no process");
+  node_.command(event::Signal{.slot = *slot, .signal = request.signal});
+  return answer.ok();
+}
+
+Progress ControlAnswers::wait(const Request& request, ControlAnswer& answer) {
+  const Supervisor& supervisor = node_.supervisor();
+  if (answer.cursor().stage == 0) {
+    for (const std::string_view name : request.names) {
+      if (!supervisor.database().find(name)) return unknown(name, answer);
+    }
+    answer.cursor().stage = 1;
+  }
+  std::optional<Slot> bad;
+  const auto there = [&](Slot slot) {
+    const Unit& unit = supervisor.unit(slot);
+    switch (request.wait_for) {
+      case WaitFor::down: return is_down(unit);
+      case WaitFor::settled: return supervisor.settled(slot);
+      case WaitFor::up: break;
+    }
+    if (is_up(unit)) return true;
+    // Without names: everything that is wanted.
+    if (request.names.empty() && !unit.wanted) return true;
+    if (supervisor.settled(slot)) bad = slot;
+    return false;
+  };
+  bool all = true;
+  if (request.names.empty()) {
+    for (Slot slot = 0; slot < supervisor.size() && !bad; ++slot) all = (is_bundle(supervisor, slot) || there(slot)) && all;
+  } else {
+    for (const std::string_view name : request.names) all = every(*supervisor.database().find(name), there) && all;
+  }
+  if (bad) {
+    Line bytes;
+    TextWriter line(bytes);
+    line.put(supervisor.database().name(*bad)).put(" is ").put(text(supervisor.unit(*bad).state)).put(": ");
+    hcrc::why(supervisor, *bad, EventLoop::now(), line);
+    return answer.fail(exit_code::failed, line.view());
+  }
+  return all ? answer.ok() : Progress::waiting;
+}
+
+// The worst first: what failed, then what is held, then what waits for such a one, then what is on its way.
+Progress ControlAnswers::health(ControlAnswer& answer) {
+  const Supervisor& supervisor = node_.supervisor();
+  if (supervisor.unhealthy() == 0 && !supervisor.shutting_down()) return answer.ok();
+  if (supervisor.shutting_down()) return answer.fail(exit_code::failed, "the node is stopping");
+  const auto badness = [&](const Unit& unit) {
+    if (unit.state == State::failed || unit.ended) return 5;
+    if (unit.state == State::held) return 4;
+    if (unit.state == State::backoff || unit.state == State::stopping) return 3;
+    return unit.state == State::waiting ? 1 : 2;
+  };
+  std::optional<Slot> worst;
+  for (Slot slot = 0; slot < supervisor.size(); ++slot) {
+    if (supervisor.healthy(slot)) continue;
+    if (!worst || badness(supervisor.unit(slot)) > badness(supervisor.unit(*worst))) worst = slot;
+  }
+  if (!worst) return answer.ok();
+  Line bytes;
+  TextWriter line(bytes);
+  line.put(supervisor.database().name(*worst)).put(" is ").put(text(supervisor.unit(*worst).state));
+  Line reason_bytes;
+  TextWriter reason(reason_bytes);
+  hcrc::why(supervisor, *worst, EventLoop::now(), reason);
+  if (!reason.view().empty()) line.put(": ").put(reason.view());
+  return answer.fail(exit_code::failed, line.view());
+}
+
+Progress ControlAnswers::shutdown(const Request& request, ControlAnswer& answer) {
+  node_.command(event::Shutdown{.signal = 0, .code = request.exit_code.value_or(0)});
+  return answer.ok();
+}
+
+}  // namespace hcrc
