@@ -108,7 +108,7 @@ class ControlServer {
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
-  // Binds, listens and watches. `loop` and `handler` must outlive it. Replaces a dead socket and nothing else.
+  // Binds, listens and watches. All three must outlive it. Replaces a dead socket and nothing else.
   [[nodiscard]] std::expected<void, Error> open(EventLoop& loop, const RunDir& run_dir, ControlHandler& handler);
 
   // Something has changed: every waiting client's handler is asked again.

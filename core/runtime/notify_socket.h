@@ -38,8 +38,8 @@ class NotifySocket {
   NotifySocket(const NotifySocket&) = delete;
   NotifySocket& operator=(const NotifySocket&) = delete;
 
-  // Binds and watches. Replaces a socket of a former runtime (the run dir is locked, so it is dead) and nothing else. An
-  // error is a sentence; `notify = true` then counts as ready when spawned.
+  // Binds and watches; `loop` and `run_dir` must outlive it. Replaces a socket of a former runtime (the run dir is locked,
+  // so it is dead) and nothing else. An error is a sentence; `notify = true` then counts as ready when spawned.
   [[nodiscard]] std::expected<void, std::string> open(EventLoop& loop, const RunDir& run_dir, Callback callback,
                                                       void* context);
 
@@ -53,7 +53,8 @@ class NotifySocket {
   void expire(Instant now);
 
  private:
-  void receive_one(bool& received);
+  void watch();
+  bool receive_one();
 
   EventLoop* loop_ = nullptr;
   Descriptor socket_;

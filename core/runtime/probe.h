@@ -56,9 +56,12 @@ class Probe {
   enum class Stage : std::uint8_t { connecting, answer };
 
   std::optional<ProbeResult> connect_next();
+  std::optional<ProbeResult> connect_failed(int error);
   std::optional<ProbeResult> connected();
+  std::optional<ProbeResult> send_request();
   std::optional<ProbeResult> read_answer();
-  std::optional<ProbeResult> proceed(Readiness ready);
+  void watch(Readiness interest);
+  void proceed();
   ProbeResult result(ProbeResult::Outcome outcome, std::string_view text) const;
 
   EventLoop* loop_ = nullptr;
