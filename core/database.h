@@ -1,11 +1,16 @@
 // The dependency database: the service graph as bytes, and the validated view of them that the runtime works from.
 //
 // One file, little-endian, format version 1. A header is followed by nine tables of fixed-size records and one string table,
-// in the order of the `Table` enumeration, each aligned to 8 bytes and without a gap between them (padding bytes are zero).
-// Whatever has no place in a fixed-size record lies in another table, and the record holds a range of it. The header names
-// each table's offset and record count, the file's length, a checksum over everything behind the checksum field, and the
-// build id: a hash of the tables, so the same definitions have the same id on any machine. docs/database.md walks through
-// every byte.
+// in the order of the `Table` enumeration, each aligned to 8 bytes and otherwise without a gap between them (padding bytes
+// are zero). Whatever has no place in a fixed-size record lies in another table, and the record holds a range of it. The
+// header names each table's offset and record count, the file's length, a checksum over everything behind the checksum
+// field, and the build id: a hash of the tables, so the same definitions have the same id on any machine. docs/database.md
+// walks through every byte.
+//
+// There is one way to write a graph down. Ranges follow one another in the order in which they are reached: first the
+// header's, then those of each service in turn, in the order of the members of ServiceRecord, each record's strings and
+// pieces before the next record's. So every record is used by exactly one range, and nothing can overlap. Strings follow one
+// another in the same order, each where it is first reached; one of at most `shared_string_bytes` is not written again.
 //
 // `Database::load` trusts nothing: in one linear pass it checks every bound, order, enumerator, string and edge. What it has
 // accepted is used in place; the accessors assert and cannot fail.
@@ -19,6 +24,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "core/graph.h"
@@ -32,14 +38,20 @@ namespace format {
 inline constexpr char magic[8] = {'H', 'C', 'R', 'C', '\r', '\n', '\x1a', '\n'};
 inline constexpr std::uint32_t version = 1;
 inline constexpr std::uint32_t none = UINT32_MAX;  // an index that names nothing
+inline constexpr std::int64_t unwritten = -1;      // a duration that is not there
 
-// A run of records in another table. `first` is at most that table's count and `count` at most what is left behind it.
+// A run of records in another table; 0,0 where there are none.
 struct Range {
   std::uint32_t first;
   std::uint32_t count;
 };
 
+// A longer string is written wherever it is used: a reader may then look through each use of a shared one without taking
+// longer than a constant for it, however often a hostile file points at it.
+inline constexpr std::uint32_t shared_string_bytes = 255;
+
 // Bytes in the string table. A NUL byte follows each string, so it can be used where C wants one; a string holds no NUL.
+// The table begins with a NUL: the empty string is 0,0.
 struct StringRef {
   std::uint32_t offset;
   std::uint32_t length;
@@ -59,6 +71,7 @@ enum class Table : std::uint32_t {
   strings,      // bytes
 };
 inline constexpr std::size_t tables = 10;
+inline constexpr std::size_t alignment = 8;  // of each table
 
 struct TableEntry {
   std::uint64_t offset;  // from the start of the file
@@ -75,7 +88,7 @@ struct Header {
   std::uint64_t build_id;  // FNV-1a 64 of every byte behind this field
   TableEntry table[tables];
   // The node's settings.
-  std::int64_t stop_deadline_ms;  // -1: none
+  std::int64_t stop_deadline_ms;  // unwritten: none
   Range history;                  // pieces; with history_set
   Range socket_group;
   std::uint8_t history_set;
@@ -145,12 +158,12 @@ struct ServiceRecord {
   OptionalTemplate health_address;
   std::uint32_t level;      // 0, or one more than the highest level of what it depends on: the proof that there is no cycle
   StringRef stdin_text;     // with stdin_text_set
-  std::int64_t timeout_ms;  // of one run; -1: none
+  std::int64_t timeout_ms;  // of one run; unwritten: none
   std::int64_t ready_interval_ms;
   std::int64_t ready_timeout_ms;
   std::int64_t health_interval_ms;
   std::int64_t health_timeout_ms;
-  std::int64_t watchdog_ms;  // -1: none
+  std::int64_t watchdog_ms;  // unwritten: none
   std::int64_t restart_delay_ms;
   std::int64_t restart_max_delay_ms;
   std::int64_t restart_reset_after_ms;
@@ -197,8 +210,13 @@ struct ServiceRecord {
   std::uint64_t hash_looked_after;  // of what is taken over in place
 };
 
-static_assert(std::is_trivially_copyable_v<Header> && sizeof(Header) % 8 == 0);
-static_assert(std::is_trivially_copyable_v<ServiceRecord> && sizeof(ServiceRecord) % 8 == 0);
+// The bytes of one record of each table.
+inline constexpr std::uint32_t record_bytes[tables] = {
+    sizeof(ServiceRecord), sizeof(EdgeRecord),        sizeof(EdgeRecord),      sizeof(std::uint32_t), sizeof(TemplateRecord),
+    sizeof(PieceRecord),   sizeof(EnvironmentRecord), sizeof(ConditionRecord), sizeof(LimitRecord),   1};
+
+static_assert(std::is_trivially_copyable_v<Header> && sizeof(Header) % alignment == 0);
+static_assert(std::is_trivially_copyable_v<ServiceRecord> && sizeof(ServiceRecord) % alignment == 0);
 
 }  // namespace format
 
@@ -213,6 +231,9 @@ class Database {
 
   // Takes the bytes of a whole file. Linear time; allocates only the sentence of an error.
   [[nodiscard]] static std::expected<Database, DatabaseError> load(std::vector<std::byte> bytes);
+
+  // Takes bytes whose header and tables are known to be right, whatever the records hold: for what checks the records.
+  static Database unchecked(std::vector<std::byte> bytes) { return Database(std::move(bytes)); }
 
   std::uint64_t build_id() const { return header().build_id; }
   const format::Header& header() const;
@@ -246,6 +267,11 @@ class Database {
 
  private:
   explicit Database(std::vector<std::byte> bytes) : bytes_(std::move(bytes)) {}
+
+  template <typename Record>
+  std::span<const Record> table(format::Table table) const;
+  template <typename Record>
+  std::span<const Record> records(format::Table table, format::Range range) const;
 
   std::vector<std::byte> bytes_;  // aligned as operator new aligns: enough for every record
 };
