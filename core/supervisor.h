@@ -213,10 +213,9 @@ class Supervisor {
   // The steps of a shutdown.
   enum class Step : std::uint8_t { running, command, services, sweep, loggers, done };
 
-  // Effects wait here. Work stops after a few and goes on when all are taken, so that answers that come while they are
-  // performed (no process could be made) find room for theirs.
-  static constexpr std::size_t effect_room = 256;
-  static constexpr std::size_t effects_at_once = 32;  // what work() makes before it waits for them to be taken
+  // Effects wait here. No service acts before those of the last one are taken, so that a report is worded while what it tells
+  // of is still so, and answers that come while effects are performed (no process could be made) find room for theirs.
+  static constexpr std::size_t effect_room = 64;
 
   // supervisor.cc: construction, facts, the order of work.
   void count_initial_facts();

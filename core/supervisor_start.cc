@@ -90,7 +90,7 @@ void Supervisor::act(Slot slot, Instant now) {
   if (unit.dead_requirements > 0 && unit.wanted && unit.state != State::skipped && step_ == Step::running) {
     if (!unit.told_dead) report(ReportKind::cannot_start, slot);
     unit.told_dead = true;
-    if (unit.essential) begin_shutdown(102, {.slot = slot, .signal = 0, .requirement = true}, now);
+    if (unit.essential) return begin_shutdown(102, {.slot = slot, .signal = 0, .requirement = true}, now);
   } else if (unit.dead_requirements == 0) {
     unit.told_dead = false;
   }
@@ -200,6 +200,7 @@ void Supervisor::spawn_main(Slot slot, Instant now) {
   }
   if (unit.phase == Phase::none) ++unit.run;
   unit.phase = Phase::spawning;
+  unit.cause = Cause::none;
   unit.main_alive = true;
   unit.started_at = now;
   unit.bad_probes = 0;
@@ -378,10 +379,10 @@ void Supervisor::end_periodic_run(Slot slot, Instant now) {
   if (unit.cause == Cause::no_resource) {
     unit.next_start = now + take_resource_delay(unit.resource_delay);
     arm(slot, TimerKind::pace, unit.next_start);
+    unit.cause = Cause::none;
   } else {
     unit.resource_delay = {};
   }
-  unit.cause = Cause::none;
   touch(slot);
 }
 

@@ -1,0 +1,345 @@
+#include "core/simulation/world.h"
+
+#include <algorithm>
+#include <array>
+
+#include "core/story.h"
+
+namespace hcrc::simulation {
+
+namespace {
+
+ServiceType type_of(const format::ServiceRecord& rule) { return static_cast<ServiceType>(rule.type); }
+
+ExitStatus killed_by(int signal) {
+  return {.kind = ExitStatus::Kind::signal,
+          .value = static_cast<std::uint8_t>(signal),
+          .out_of_memory = false,
+          .memory_limit = 0};
+}
+
+}  // namespace
+
+World::World(const Database& database, const Supervisor::Options& options)
+    : database_(database),
+      supervisor_(database, options),
+      behaviours_(database.size() + 1),
+      processes_(database.size() + 1),
+      copiers_(database.size() + 1, false),
+      stop_deadline_(options.stop_deadline) {}
+
+Slot World::slot(std::string_view service) const { return database_.find(service).value_or(supervisor_.command_slot()); }
+
+std::string_view World::name(Slot slot) const {
+  return slot == supervisor_.command_slot() ? std::string_view("CMD") : database_.name(slot);
+}
+
+void World::boot() {
+  supervisor_.boot(now_);
+  drain();
+}
+
+void World::at(Duration time, const Event& event) { schedule(time - now(), What::event, 0, {}, event); }
+
+void World::crash(Duration time, Slot slot, ExitStatus status) { schedule(time - now(), What::crash, slot, status); }
+
+void World::schedule(Duration after, What what, Slot slot, ExitStatus status, const Event& event) {
+  heap_.push_back({.at = now_ + std::max(after, Duration::zero()),
+                   .order = order_++,
+                   .what = what,
+                   .slot = slot,
+                   .life = processes_[slot].life,
+                   .status = status,
+                   .event = event});
+  std::push_heap(heap_.begin(), heap_.end());
+}
+
+void World::run_until(Duration time) {
+  const Instant end(time);
+  while (!exit_code_) {
+    const Instant happening = heap_.empty() ? never : heap_.front().at;
+    const Instant deadline = supervisor_.deadline();
+    if (std::min(happening, deadline) > end) break;
+    if (happening <= deadline) {
+      now_ = std::max(now_, happening);
+      std::pop_heap(heap_.begin(), heap_.end());
+      const Happening next = heap_.back();
+      heap_.pop_back();
+      happen(next);
+    } else {
+      now_ = std::max(now_, deadline);
+      give(event::Tick{});
+    }
+  }
+  now_ = std::max(now_, end);
+}
+
+void World::run_to_rest(Duration horizon) {
+  while (!exit_code_) {
+    const Instant next = std::min(heap_.empty() ? never : heap_.front().at, supervisor_.deadline());
+    if (next == never || next - now_ > horizon) return;
+    run_until(next.time_since_epoch());
+  }
+}
+
+void World::happen(const Happening& happening) {
+  Process& process = processes_[happening.slot];
+  switch (happening.what) {
+    case What::event: return give(happening.event);
+    case What::ends:
+      if (process.alive && process.life == happening.life) end_main(happening.slot, happening.status);
+      return;
+    case What::crash:
+      if (process.alive && process.spawned) end_main(happening.slot, happening.status);
+      return;
+    case What::leftovers_end:
+      if (!process.leftovers || process.life != happening.life) return;
+      process.leftovers = false;
+      return give(event::LeftoversGone{.slot = happening.slot, .run = process.run});
+  }
+}
+
+void World::end_main(Slot slot, ExitStatus status) {
+  Process& process = processes_[slot];
+  const Behaviour& behaviour = behaviours_[slot];
+  process.alive = false;
+  process.ends.push_back(now_);
+  const bool success = status.kind == ExitStatus::Kind::code && status.value == 0;
+  process.up = type_of(supervisor_.rule(slot)) == ServiceType::oneshot && success && !process.stop_signalled;
+  process.leftovers = behaviour.leaves_behind.has_value() && process.spawned;
+  if (process.leftovers) schedule(*behaviour.leaves_behind, What::leftovers_end, slot);
+  give(
+      event::Exited{.slot = slot, .run = process.run, .role = Role::main, .status = status, .leftovers = process.leftovers});
+}
+
+void World::give(const Event& event) {
+  supervisor_.handle(event, now_);
+  drain();
+}
+
+void World::drain() {
+  while (const auto effect = supervisor_.next(now_)) {
+    ++steps_;
+    std::visit([this](const auto& one) { perform(one); }, *effect);
+  }
+}
+
+void World::broke(std::string_view what, Slot slot) {
+  std::string line = std::to_string(std::chrono::duration_cast<Milliseconds>(now()).count()) + "ms " +
+                     std::string(name(slot)) + ": " + std::string(what);
+  broken_.push_back(line);
+  trace_.push_back("BROKEN " + line);
+}
+
+void World::check_spawn(const effect::Spawn& effect) {
+  const Process& process = processes_[effect.slot];
+  if (process.alive) broke("a second process", effect.slot);
+  if (process.leftovers && !process.up) broke("a process while what the last one left is there", effect.slot);
+  if (process.waits_for_lock) broke("a process while one waits for the lock", effect.slot);
+  if (supervisor_.shutting_down()) broke("a process in a shutdown", effect.slot);
+  if (effect.slot == supervisor_.command_slot()) return;
+  for (const format::EdgeRecord& edge : database_.dependencies(effect.slot)) {
+    const EdgeKinds kinds(static_cast<std::uint8_t>(edge.kinds));
+    if (kinds.requirement() && !processes_[edge.service].up && !supervisor_.unit(edge.service).env_skipped)
+      broke("a process while a requirement is not up", effect.slot);
+  }
+  for (const format::EdgeRecord& edge : database_.dependents(effect.slot)) {
+    const EdgeKinds kinds(static_cast<std::uint8_t>(edge.kinds));
+    if (kinds.has(EdgeKind::binds_to) && processes_[edge.service].alive)
+      broke("a process while a bound one lives", effect.slot);
+  }
+  // A delay counts from the end of the last process; the first restart waits at least `delay`.
+  const format::ServiceRecord& rule = database_.service(effect.slot);
+  const Unit& unit = supervisor_.unit(effect.slot);
+  if (type_of(rule) != ServiceType::periodic && unit.row.restarts > 0 && !process.ends.empty() && !process.spawns.empty() &&
+      process.ends.back() > process.spawns.back() && !unit.fresh) {
+    const Milliseconds least = unit.holding ? Milliseconds(rule.restart_hold_ms) : unit.row.delay;
+    if (now_ - process.ends.back() < least) broke("a restart before its delay is over", effect.slot);
+  }
+}
+
+void World::perform(const effect::Spawn& effect) {
+  Process& process = processes_[effect.slot];
+  const Behaviour& behaviour = behaviours_[effect.slot];
+  if (effect.role != Role::main) {
+    if (process.helper) broke("a second helper", effect.slot);
+    process.helper = true;
+    schedule(behaviour.answers_after, What::event, 0, {},
+             event::Exited{.slot = effect.slot,
+                           .run = effect.run,
+                           .role = effect.role,
+                           .status = {.kind = ExitStatus::Kind::code, .value = 0, .out_of_memory = false, .memory_limit = 0},
+                           .leftovers = false});
+    process.run = effect.run;
+    return;
+  }
+  check_spawn(effect);
+  process.helper = false;
+  process.run = effect.run;
+  process.up = false;
+  process.stop_signalled = false;
+  ++process.life;
+  Behaviour::Start start = behaviour.start;
+  if (start != Behaviour::Start::spawned && behaviours_[effect.slot].bad_starts-- == 0) {
+    behaviours_[effect.slot].bad_starts = 0;
+    start = Behaviour::Start::spawned;
+  }
+  switch (start) {
+    case Behaviour::Start::no_resource:
+      return give(event::NoResource{.slot = effect.slot, .run = effect.run, .role = Role::main, .reason = "EAGAIN"});
+    case Behaviour::Start::fails:
+    case Behaviour::Start::fails_for_good:
+      return schedule(behaviour.answers_after, What::event, 0, {},
+                      event::StartFailed{.slot = effect.slot,
+                                         .run = effect.run,
+                                         .role = Role::main,
+                                         .permanent = start == Behaviour::Start::fails_for_good,
+                                         .reason = "exec: No such file or directory"});
+    case Behaviour::Start::skipped:
+      process.up = true;
+      return schedule(behaviour.answers_after, What::event, 0, {},
+                      event::Skipped{.slot = effect.slot, .run = effect.run, .reason = "there is no /x"});
+    case Behaviour::Start::lock_busy:
+      process.waits_for_lock = true;
+      schedule(behaviour.lock_for, What::event, 0, {}, event::LockFree{.slot = effect.slot, .run = effect.run});
+      return schedule(
+          behaviour.answers_after, What::event, 0, {},
+          event::LockBusy{.slot = effect.slot, .run = effect.run, .role = Role::main, .holder = "elsewhere, pid 7"});
+    case Behaviour::Start::spawned: break;
+  }
+  process.alive = true;
+  process.spawned = true;
+  process.spawns.push_back(now_);
+  schedule(behaviour.answers_after, What::event, 0, {},
+           event::Spawned{
+               .slot = effect.slot, .run = effect.run, .role = Role::main, .pid = static_cast<std::int32_t>(process.life)});
+  const format::ServiceRecord& rule = supervisor_.rule(effect.slot);
+  const bool longrun = type_of(rule) == ServiceType::longrun;
+  const auto ready = static_cast<ReadyKind>(rule.ready_kind);
+  if (longrun && behaviour.ready_after && (ready == ReadyKind::notify || ready == ReadyKind::fd)) {
+    schedule(*behaviour.ready_after, What::event, 0, {}, event::Ready{.slot = effect.slot, .run = effect.run});
+  }
+  if (behaviour.ends_after || !longrun) {
+    schedule(behaviour.ends_after.value_or(std::chrono::milliseconds(3)), What::ends, effect.slot, behaviour.end);
+  }
+}
+
+void World::check_stop_signal(Slot slot) {
+  if (slot == supervisor_.command_slot() || supervisor_.unit(slot).stop_reason == StopReason::condemned) return;
+  // In the reserve SIGKILL goes to all; a stop signal never jumps the order.
+  for (const format::EdgeRecord& edge : database_.dependents(slot)) {
+    const Process& other = processes_[edge.service];
+    const EdgeKinds kinds(static_cast<std::uint8_t>(edge.kinds));
+    const bool leaves = kinds.requirement() || supervisor_.shutting_down();
+    if (leaves && (other.alive || other.leftovers)) broke("a stop signal before a dependent is gone", slot);
+  }
+}
+
+void World::perform(const effect::SignalProcess& effect) {
+  Process& process = processes_[effect.slot];
+  if (!process.alive || process.run != effect.run) return broke("a signal to a process that is not there", effect.slot);
+  const format::ServiceRecord& rule = supervisor_.rule(effect.slot);
+  if (effect.signal == signals::sigkill) {
+    if (!process.stop_signalled && !supervisor_.shutting_down()) broke("SIGKILL without a stop signal", effect.slot);
+    const bool cut = supervisor_.shutting_down();
+    if (!cut && now_ - process.stop_at < Milliseconds(rule.stop_timeout_ms))
+      broke("SIGKILL before the timeout", effect.slot);
+    process.stop_signalled = true;
+    return schedule(Duration::zero(), What::ends, effect.slot, killed_by(signals::sigkill));
+  }
+  if (effect.signal != rule.stop_signal || process.stop_signalled) return;
+  check_stop_signal(effect.slot);
+  process.stop_signalled = true;
+  process.stop_at = now_;
+  if (behaviours_[effect.slot].stops_after) {
+    schedule(*behaviours_[effect.slot].stops_after, What::ends, effect.slot, killed_by(effect.signal));
+  }
+}
+
+void World::perform(const effect::SignalLeftovers& effect) {
+  Process& process = processes_[effect.slot];
+  if (process.alive) return;
+  if (!process.leftovers) return give(event::LeftoversGone{.slot = effect.slot, .run = effect.run});
+  if (effect.signal != signals::sigcont) schedule(Milliseconds(1), What::leftovers_end, effect.slot);
+}
+
+void World::perform(const effect::KillHelper&) {}
+
+void World::perform(const effect::EndLockWait& effect) { processes_[effect.slot].waits_for_lock = false; }
+
+void World::perform(const effect::Probe& effect) {
+  const Behaviour& behaviour = behaviours_[effect.slot];
+  if (!behaviour.probe_answers_after) return;
+  schedule(*behaviour.probe_answers_after, What::event, 0, {},
+           event::ProbeDone{.slot = effect.slot,
+                            .run = effect.run,
+                            .probe = effect.probe,
+                            .good = behaviour.probes_good,
+                            .reason = "connection refused"});
+}
+
+void World::perform(const effect::CancelProbe&) {}
+
+void World::perform(const effect::StartCopier& effect) {
+  if (copiers_[effect.slot]) broke("a second copier", effect.slot);
+  copiers_[effect.slot] = true;
+}
+
+void World::perform(const effect::StopCopier& effect) {
+  copiers_[effect.slot] = false;
+  schedule(Milliseconds(1), What::event, 0, {}, event::CopierEnded{.slot = effect.slot});
+}
+
+// A logger sees the end of its streams; so does a copier.
+void World::perform(const effect::CloseStreams& effect) {
+  if (copiers_[effect.slot]) {
+    copiers_[effect.slot] = false;
+    schedule(Milliseconds(1), What::event, 0, {}, event::CopierEnded{.slot = effect.slot});
+  }
+  if (!processes_[effect.slot].alive) return;
+  const ExitStatus clean{.kind = ExitStatus::Kind::code, .value = 0, .out_of_memory = false, .memory_limit = 0};
+  if (behaviours_[effect.slot].stops_after) schedule(*behaviours_[effect.slot].stops_after, What::ends, effect.slot, clean);
+}
+
+void World::perform(const effect::Sweep&) { schedule(Milliseconds(1), What::event, 0, {}, event::OrphansGone{}); }
+
+void World::perform(const effect::Report& effect) {
+  std::array<char, bounds::story_line_bytes> bytes;
+  TextWriter line(bytes);
+  tell(supervisor_, effect, line);
+  Process& process = processes_[effect.slot];
+  if (effect.kind == ReportKind::ready || effect.kind == ReportKind::done ||
+      (effect.kind == ReportKind::started && supervisor_.unit(effect.slot).state == State::up)) {
+    process.up = true;
+  }
+  if (effect.kind == ReportKind::lock_busy) process.waits_for_lock = false;
+  if (effect.kind == ReportKind::stopped) process.up = false;
+  trace_.push_back(std::to_string(std::chrono::duration_cast<Milliseconds>(now()).count()) + "ms " +
+                   std::string(line.view()));
+}
+
+void World::perform(const effect::NodeReport& effect) {
+  std::array<char, bounds::story_line_bytes> bytes;
+  TextWriter line(bytes);
+  tell(supervisor_, effect, line);
+  if (effect.kind == NodeReportKind::stopping) shutdown_at_ = now_;
+  trace_.push_back(std::to_string(std::chrono::duration_cast<Milliseconds>(now()).count()) + "ms " +
+                   std::string(line.view()));
+}
+
+void World::perform(const effect::Outward&) {}
+
+void World::perform(const effect::Exit& effect) {
+  exit_code_ = effect.code;
+  if (now_ - shutdown_at_ > stop_deadline_) broke("the shutdown took longer than its deadline", 0);
+  for (Slot slot = 0; slot <= supervisor_.size(); ++slot) {
+    if (processes_[slot].alive && now_ - shutdown_at_ < stop_deadline_) broke("left behind at the end", slot);
+  }
+}
+
+bool World::told(std::string_view part) const {
+  return std::any_of(trace_.begin(), trace_.end(),
+                     [part](const std::string& line) { return line.find(part) != std::string::npos; });
+}
+
+}  // namespace hcrc::simulation

@@ -1,0 +1,141 @@
+// A world for the supervisor under virtual time: processes that do as they are told, a clock that jumps to the next thing
+// that happens, and a checker that watches. Pure and deterministic: the same graph, behaviours and seed give the same trace.
+//
+// The checker sees only events and effects, never the supervisor's state, and notes every broken promise:
+//   - never two processes of one service; a spawn only while what it requires is up or skipped, and never in a shutdown;
+//   - a signal only to a process that is there; a stop signal only when nothing that depends on the service has a process;
+//   - SIGKILL not before the stop signal has had its time; delays before restarts as the contract's recurrence has them;
+//   - the end of a shutdown within its deadline, and nothing left.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/database.h"
+#include "core/event.h"
+#include "core/random.h"
+#include "core/supervisor.h"
+
+namespace hcrc::simulation {
+
+// How the processes of one service behave, from their next spawn on.
+struct Behaviour {
+  enum class Start : std::uint8_t { spawned, fails, fails_for_good, skipped, lock_busy, no_resource };
+  Start start = Start::spawned;
+  std::uint32_t bad_starts = UINT32_MAX;  // so many times `start`, then well; lock_busy: one that is free after `lock_for`
+  Duration lock_for = std::chrono::seconds(1);
+  Duration answers_after = std::chrono::milliseconds(1);
+  std::optional<Duration> ready_after = std::chrono::milliseconds(5);  // from the spawn; none: never says so
+  std::optional<Duration> ends_after;                                  // by itself, from the spawn; a oneshot always ends
+  ExitStatus end{.kind = ExitStatus::Kind::code, .value = 0, .out_of_memory = false, .memory_limit = 0};
+  std::optional<Duration> stops_after = std::chrono::milliseconds(2);  // after its stop signal; none: it ignores it
+  std::optional<Duration> leaves_behind;  // leftovers that live so long by themselves, and end at SIGTERM too
+  bool probes_good = true;
+  std::optional<Duration> probe_answers_after = std::chrono::milliseconds(1);
+};
+
+class World {
+ public:
+  World(const Database& database, const Supervisor::Options& options);
+
+  Behaviour& behaviour(std::string_view service) { return behaviours_[slot(service)]; }
+  Behaviour& behaviour(Slot slot) { return behaviours_[slot]; }
+  Slot slot(std::string_view service) const;
+
+  void boot();
+  // Something from outside, at a time.
+  void at(Duration time, const Event& event);
+  // Ends the service's own process at a time, as if it crashed; no matter where none lives then.
+  void crash(Duration time, Slot slot, ExitStatus status);
+  void run_until(Duration time);
+  // Until nothing is left to happen but what is further away than `horizon`.
+  void run_to_rest(Duration horizon = std::chrono::hours(1));
+
+  Duration now() const { return now_.time_since_epoch(); }
+  const Supervisor& supervisor() const { return supervisor_; }
+  State state(std::string_view service) const { return supervisor_.unit(slot(service)).state; }
+  std::optional<std::uint8_t> exited() const { return exit_code_; }
+  std::uint64_t steps() const { return steps_; }
+
+  // The story so far: "   1.250 holochain: ready after 5ms".
+  const std::vector<std::string>& trace() const { return trace_; }
+  bool told(std::string_view part) const;
+  const std::vector<std::string>& broken() const { return broken_; }
+  bool has_process(Slot slot) const { return processes_[slot].alive; }
+  // The times at which processes of a service were spawned, and its own ones ended.
+  const std::vector<Instant>& spawns(std::string_view service) const { return processes_[slot(service)].spawns; }
+  const std::vector<Instant>& ends(std::string_view service) const { return processes_[slot(service)].ends; }
+
+ private:
+  struct Process {
+    bool alive = false;    // asked for and not ended
+    bool spawned = false;  // has answered
+    bool up = false;       // as an outsider sees it: ready, or a oneshot that succeeded, or skipped
+    bool leftovers = false;
+    bool helper = false;
+    bool waits_for_lock = false;
+    bool stop_signalled = false;
+    Run run = 0;
+    std::uint64_t life = 0;  // events of an earlier life are stale
+    Instant stop_at{};
+    std::vector<Instant> spawns;
+    std::vector<Instant> ends;
+  };
+  enum class What : std::uint8_t { event, ends, leftovers_end, crash };
+  struct Happening {
+    Instant at;
+    std::uint64_t order;
+    What what;
+    Slot slot;
+    std::uint64_t life;
+    ExitStatus status;
+    Event event;
+    bool operator<(const Happening& other) const { return at != other.at ? at > other.at : order > other.order; }
+  };
+
+  void schedule(Duration after, What what, Slot slot, ExitStatus status = {}, const Event& event = event::Tick{});
+  void happen(const Happening& happening);
+  void give(const Event& event);
+  void drain();
+  void perform(const effect::Spawn& effect);
+  void perform(const effect::SignalProcess& effect);
+  void perform(const effect::SignalLeftovers& effect);
+  void perform(const effect::KillHelper& effect);
+  void perform(const effect::EndLockWait& effect);
+  void perform(const effect::Probe& effect);
+  void perform(const effect::CancelProbe& effect);
+  void perform(const effect::StartCopier& effect);
+  void perform(const effect::StopCopier& effect);
+  void perform(const effect::CloseStreams& effect);
+  void perform(const effect::Sweep& effect);
+  void perform(const effect::Report& effect);
+  void perform(const effect::NodeReport& effect);
+  void perform(const effect::Outward& effect);
+  void perform(const effect::Exit& effect);
+  void end_main(Slot slot, ExitStatus status);
+  void check_spawn(const effect::Spawn& effect);
+  void check_stop_signal(Slot slot);
+  void broke(std::string_view what, Slot slot);
+  std::string_view name(Slot slot) const;
+
+  const Database& database_;
+  Supervisor supervisor_;
+  std::vector<Behaviour> behaviours_;
+  std::vector<Process> processes_;
+  std::vector<bool> copiers_;
+  std::vector<Happening> heap_;
+  std::uint64_t order_ = 0;
+  std::uint64_t steps_ = 0;
+  Instant now_{};
+  Instant shutdown_at_ = never;
+  std::optional<std::uint8_t> exit_code_;
+  std::vector<std::string> trace_;
+  std::vector<std::string> broken_;
+  Milliseconds stop_deadline_;
+};
+
+}  // namespace hcrc::simulation
