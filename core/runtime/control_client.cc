@@ -99,7 +99,7 @@ void ControlClient::read_request(Instant now) {
 }
 
 void ControlClient::take_line(std::string_view line, Instant now) {
-  deadline_ = never;
+  deadline_ = now + ControlServer::writing_time;
   const auto request = parse_request(line);
   if (request) {
     request_ = *request;
@@ -155,7 +155,7 @@ void ControlClient::ask(Instant now) {
     case Progress::more: set_state(State::answering); break;
     case Progress::waiting: set_state(State::waiting); break;
   }
-  deadline_ = unsent() ? now + ControlServer::writing_time : never;
+  deadline_ = now + ControlServer::writing_time;
   flush(now);
 }
 
@@ -170,7 +170,6 @@ bool ControlClient::flush(Instant now) {
       return false;
     }
     if (sent < 0) {
-      if (deadline_ == never) deadline_ = now + ControlServer::writing_time;
       watch();
       return false;
     }
@@ -182,7 +181,12 @@ bool ControlClient::flush(Instant now) {
     drop();
     return false;
   }
-  deadline_ = state_ == State::waiting && half_closed_ ? now + half_closed_look : never;
+  // The buffer is empty, but the kernel's may be too full to be asked for more.
+  if (state_ == State::answering) {
+    deadline_ = now + ControlServer::writing_time;
+  } else {
+    deadline_ = half_closed_ ? now + half_closed_look : never;
+  }
   watch();
   return true;
 }
