@@ -28,13 +28,19 @@ bool is_name_tail(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
 }
 
+// What follows the @ of NAME@INSTANCE.
+std::string_view instance_in(std::string_view name) {
+  const std::size_t at = name.find('@');
+  return at == std::string_view::npos ? std::string_view() : name.substr(at + 1);
+}
+
 // NAME, or NAME@INSTANCE.
-bool is_service_name(std::string_view name, std::string_view instance) {
+bool is_service_name(std::string_view name) {
   const std::string_view base = name.substr(0, name.find('@'));
   if (base.empty() || base.size() > bounds::name_bytes || !is_alphanumeric(base[0]) || !is_name_tail(base)) return false;
-  if (base.size() == name.size()) return instance.empty();
-  const std::string_view tail = name.substr(base.size() + 1);
-  return !tail.empty() && tail.size() <= bounds::name_bytes && is_name_tail(tail) && tail == instance;
+  if (base.size() == name.size()) return true;
+  const std::string_view instance = instance_in(name);
+  return !instance.empty() && instance.size() <= bounds::name_bytes && is_name_tail(instance);
 }
 
 bool is_variable_name(std::string_view name) { return !name.empty() && name.find('=') == std::string_view::npos; }
@@ -236,7 +242,7 @@ bool RecordsCheck::header() {
 }
 
 bool RecordsCheck::reach_all_of(const ServiceRecord& service) {
-  return reach(service.name) && reach(service.description) && reach(service.instance) && name(service) &&
+  return reach(service.name) && name(service) && reach(service.description) && reach(service.instance) &&
          reach_templates(service.command) && reach(Table::contents, service.contents) &&
          reach(Table::edges, service.edges) && reach(Table::dependents, service.dependents) &&
          reach_environment(service.environment) && reach_templates(service.environment_files) &&
@@ -250,7 +256,7 @@ bool RecordsCheck::reach_all_of(const ServiceRecord& service) {
 
 bool RecordsCheck::name(const ServiceRecord& service) {
   const std::string_view name = database_.string(service.name);
-  if (!is_service_name(name, database_.string(service.instance))) return no("its name cannot be one");
+  if (!is_service_name(name)) return no("its name cannot be one");
   name_known_ = true;
   return index_ == 0 || database_.name(index_ - 1) < name || no("it is not sorted by name");
 }
@@ -272,6 +278,8 @@ bool RecordsCheck::bytes(const ServiceRecord& service) {
 }
 
 bool RecordsCheck::numbers(const ServiceRecord& service) {
+  if (database_.string(service.instance) != instance_in(database_.string(service.name)))
+    return no("its instance is not that of its name");
   if (service.stop_signal < 1 || service.stop_signal > signals::highest) return no("its stop signal is none");
   if (service.umask > 0777) return no("its umask is out of range");
   const bool has_nice = service.nice_set != 0;

@@ -254,7 +254,7 @@ void tell(const Supervisor& supervisor, const effect::Report& report, TextWriter
     case ReportKind::cleanup_failed: line.put("its cleanup failed"); return;
     case ReportKind::stop_command_failed: line.put("its stop command failed"); return;
     case ReportKind::cannot_start:
-      line.put("cannot start");
+      line.put(unit.active() ? "must stop" : "cannot start");
       if (const auto cause = cause_of(supervisor, slot)) {
         line.put(": it requires ").put(name(supervisor, *cause));
         line.put(supervisor.unit(*cause).state == State::failed ? ", which failed" : ", which does not run either");

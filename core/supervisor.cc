@@ -144,14 +144,15 @@ std::uint16_t Supervisor::facts_of(Slot slot) const {
   }
   if ((facts & settled_fact) != 0 || unit.attempt_failed) facts |= passed;
   if (!unit.wanted || over || unit.restart_pending || stops_now(slot) ||
-      (unit.state != State::skipped && unit.gone_requirements > 0)) {
+      (unit.state != State::skipped && (unit.gone_requirements > 0 || unit.bound_unmet > 0))) {
     facts |= gone;
   }
   if (unit.wanted && (over || (unit.state != State::skipped && unit.dead_requirements > 0))) facts |= dead;
   if (unit.stopped_by_operator || unit.parked_requirements > 0) facts |= parked;
   if (unit.attempted || (facts & settled_fact) != 0) facts |= log_open;
   if (unit.active()) facts |= active_fact;
-  if (unit.active() && ((facts & gone) != 0 || unit.bound_unmet > 0)) facts |= leaving;
+  // A stop that has begun is gone through with, even if what asked for it changes its mind.
+  if (unit.active() && ((facts & gone) != 0 || being_stopped(unit))) facts |= leaving;
   if (met || unit.ended || !unit.wanted || (facts & parked) != 0) facts |= well;
   if (unit.phase == Phase::lock) facts |= lock_waiting;
   return static_cast<std::uint16_t>(facts);

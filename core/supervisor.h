@@ -213,8 +213,8 @@ class Supervisor {
   // The steps of a shutdown.
   enum class Step : std::uint8_t { running, command, services, sweep, loggers, done };
 
-  // Effects wait here. No service acts before those of the last one are taken, so that a report is worded while what it tells
-  // of is still so, and answers that come while effects are performed (no process could be made) find room for theirs.
+  // Effects wait here. No service acts before those of the last one are taken, so that a report is worded while what it
+  // tells of is still so, and answers that come while effects are performed (no process could be made) find room for theirs.
   static constexpr std::size_t effect_room = 64;
 
   // supervisor.cc: construction, facts, the order of work.
@@ -237,7 +237,7 @@ class Supervisor {
   void arm(NodeTimer kind, Instant at) { timers_.arm(node_key(kind), at); }
   void disarm(NodeTimer kind) { timers_.disarm(node_key(kind)); }
   std::uint32_t node_key(NodeTimer kind) const { return (size() + 1) * timer_kinds + static_cast<std::uint32_t>(kind); }
-  bool must_stop(const Unit& unit) const { return (unit.facts & gone) != 0 || unit.bound_unmet > 0; }
+  bool must_stop(const Unit& unit) const { return (unit.facts & gone) != 0; }
   bool current(Slot slot, Run run) const { return slot <= size() && units_[slot].run == run; }
 
   // supervisor_start.cc: asking, starting, being ready, probes, runs of a periodic.
@@ -297,6 +297,7 @@ class Supervisor {
   void look_at_node(Instant now);
   void begin_shutdown(std::uint8_t code, ShutdownCause cause, Instant now);
   void next_step(Instant now);
+  void cut_stops(Instant now);
   void begin_sweep(Instant now);
   void close_logs(Instant now);
   void touch_all();

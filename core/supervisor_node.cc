@@ -45,7 +45,7 @@ void Supervisor::look_at_node(Instant now) {
 
 void Supervisor::begin_shutdown(std::uint8_t code, ShutdownCause cause, Instant now) {
   if (step_ != Step::running) return;
-  step_ = Step::command;
+  step_ = units_[command_slot()].active() ? Step::command : Step::services;
   exit_code_ = code;
   shutdown_cause_ = cause;
   deadline_ = now + options_.stop_deadline;
@@ -53,8 +53,8 @@ void Supervisor::begin_shutdown(std::uint8_t code, ShutdownCause cause, Instant 
   report(NodeReportKind::stopping, {}, cause.signal);
   push(effect::Outward{.ready = false});
   disarm(NodeTimer::command_wait);
-  nag_interval_ = first_nag;
   disarm(NodeTimer::nag);
+  cut_stops(now);
   arm(NodeTimer::kill, deadline_ - reserve_);
   arm(NodeTimer::deadline, deadline_);
   touch_all();
@@ -65,15 +65,7 @@ void Supervisor::next_step(Instant now) {
     case Step::command:
       if (units_[command_slot()].active() && !kill_everything_) return;
       step_ = Step::services;
-      // Stops that were already going are cut to what the deadline leaves.
-      for (Slot slot = 0; slot < size(); ++slot) {
-        Unit& unit = units_[slot];
-        if (unit.kill_at == never || unit.late) continue;
-        const Instant cut = now + stop_timeout(slot, now);
-        if (cut >= unit.kill_at) continue;
-        unit.kill_at = cut;
-        if (unit.phase == Phase::terminating || unit.phase == Phase::leftovers) arm(slot, TimerKind::state, cut);
-      }
+      cut_stops(now);
       return touch_all();
     case Step::services:
       if (active_ == 0 && !units_[command_slot()].active()) begin_sweep(now);
@@ -89,6 +81,19 @@ void Supervisor::next_step(Instant now) {
     case Step::running:
     case Step::sweep:
     case Step::done: return;
+  }
+}
+
+// Stops that were going when the shutdown began are cut to what the deadline leaves.
+void Supervisor::cut_stops(Instant now) {
+  if (step_ != Step::services) return;
+  for (Slot slot = 0; slot < size(); ++slot) {
+    Unit& unit = units_[slot];
+    if (unit.kill_at == never || unit.late) continue;
+    const Instant cut = now + stop_timeout(slot, now);
+    if (cut >= unit.kill_at) continue;
+    unit.kill_at = cut;
+    if (unit.phase == Phase::terminating || unit.phase == Phase::leftovers) arm(slot, TimerKind::state, cut);
   }
 }
 

@@ -94,6 +94,8 @@ void Supervisor::act(Slot slot, Instant now) {
   } else if (unit.dead_requirements == 0) {
     unit.told_dead = false;
   }
+  // At a stop of the node CMD goes first.
+  const bool may_stop = step_ != Step::command || slot == command_slot();
   switch (unit.state) {
     case State::down:
     case State::waiting:
@@ -104,13 +106,13 @@ void Supervisor::act(Slot slot, Instant now) {
     case State::starting:
     case State::up:
       if (must_stop(unit)) {
-        begin_stop(slot, now);
+        if (may_stop) begin_stop(slot, now);
       } else if (type_of(rule(slot)) == ServiceType::periodic && unit.due && unit.phase == Phase::none) {
         run_periodic(slot, now);
       }
       break;
     case State::stopping:
-      if (unit.phase == Phase::stop_waits && unit.leaving_dependents == 0) stop_now(slot, now);
+      if (may_stop && unit.phase == Phase::stop_waits && unit.leaving_dependents == 0) stop_now(slot, now);
       break;
   }
   // The reserve has begun: what is left goes at once, whoever depends on it.
@@ -275,7 +277,9 @@ void Supervisor::on(const event::Skipped& event, Instant now) {
 void Supervisor::on(const event::LockBusy& event, Instant now) {
   if (!current(event.slot, event.run)) return;
   Unit& unit = units_[event.slot];
-  (event.role == Role::main ? unit.main_alive : unit.helper_alive) = false;
+  bool& alive = event.role == Role::main ? unit.main_alive : unit.helper_alive;
+  if (!alive) return;
+  alive = false;
   unit.attempted = true;
   if (unit.state == State::stopping) {
     push(effect::EndLockWait{.slot = event.slot, .run = event.run});

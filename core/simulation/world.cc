@@ -85,7 +85,19 @@ void World::run_to_rest(Duration horizon) {
 void World::happen(const Happening& happening) {
   Process& process = processes_[happening.slot];
   switch (happening.what) {
-    case What::event: return give(happening.event);
+    case What::event:
+      if (const auto* exited = std::get_if<event::Exited>(&happening.event)) processes_[exited->slot].helper = false;
+      if (const auto* skipped = std::get_if<event::Skipped>(&happening.event)) {
+        processes_[skipped->slot].preparing = false;
+        processes_[skipped->slot].up = true;
+      }
+      if (const auto* failed = std::get_if<event::StartFailed>(&happening.event)) processes_[failed->slot].preparing = false;
+      if (const auto* free = std::get_if<event::LockFree>(&happening.event)) processes_[free->slot].waits_for_lock = false;
+      if (const auto* busy = std::get_if<event::LockBusy>(&happening.event)) {
+        processes_[busy->slot].preparing = false;
+        processes_[busy->slot].waits_for_lock = true;
+      }
+      return give(happening.event);
     case What::ends:
       if (process.alive && process.life == happening.life) end_main(happening.slot, happening.status);
       return;
@@ -105,14 +117,25 @@ void World::end_main(Slot slot, ExitStatus status) {
   process.alive = false;
   process.ends.push_back(now_);
   const bool success = status.kind == ExitStatus::Kind::code && status.value == 0;
-  process.up = type_of(supervisor_.rule(slot)) == ServiceType::oneshot && success && !process.stop_signalled;
+  // A periodic is up whether it runs or not.
+  if (type_of(supervisor_.rule(slot)) != ServiceType::periodic) {
+    process.up = type_of(supervisor_.rule(slot)) == ServiceType::oneshot && success && !process.stop_signalled;
+  }
   process.leftovers = behaviour.leaves_behind.has_value() && process.spawned;
   if (process.leftovers) schedule(*behaviour.leaves_behind, What::leftovers_end, slot);
   give(
       event::Exited{.slot = slot, .run = process.run, .role = Role::main, .status = status, .leftovers = process.leftovers});
 }
 
+void World::note(std::string_view what, Slot slot) {
+  trace_.push_back(std::to_string(std::chrono::duration_cast<Milliseconds>(now()).count()) + "ms " + std::string(what) +
+                   std::string(name(slot)));
+}
+
 void World::give(const Event& event) {
+  if (const auto* start = std::get_if<event::Start>(&event)) note("operator: start ", start->slot);
+  if (const auto* stop = std::get_if<event::Stop>(&event)) note("operator: stop ", stop->slot);
+  if (const auto* restart = std::get_if<event::Restart>(&event)) note("operator: restart ", restart->slot);
   supervisor_.handle(event, now_);
   drain();
 }
@@ -133,7 +156,7 @@ void World::broke(std::string_view what, Slot slot) {
 
 void World::check_spawn(const effect::Spawn& effect) {
   const Process& process = processes_[effect.slot];
-  if (process.alive) broke("a second process", effect.slot);
+  if (process.alive || process.preparing) broke("a second process", effect.slot);
   if (process.leftovers && !process.up) broke("a process while what the last one left is there", effect.slot);
   if (process.waits_for_lock) broke("a process while one waits for the lock", effect.slot);
   if (supervisor_.shutting_down()) broke("a process in a shutdown", effect.slot);
@@ -145,7 +168,9 @@ void World::check_spawn(const effect::Spawn& effect) {
   }
   for (const format::EdgeRecord& edge : database_.dependents(effect.slot)) {
     const EdgeKinds kinds(static_cast<std::uint8_t>(edge.kinds));
-    if (kinds.has(EdgeKind::binds_to) && processes_[edge.service].alive)
+    // A periodic is up between its runs, too.
+    const bool periodic = type_of(database_.service(effect.slot)) == ServiceType::periodic;
+    if (kinds.has(EdgeKind::binds_to) && processes_[edge.service].alive && !periodic)
       broke("a process while a bound one lives", effect.slot);
   }
   // A delay counts from the end of the last process; the first restart waits at least `delay`.
@@ -176,7 +201,7 @@ void World::perform(const effect::Spawn& effect) {
   check_spawn(effect);
   process.helper = false;
   process.run = effect.run;
-  process.up = false;
+  if (type_of(supervisor_.rule(effect.slot)) != ServiceType::periodic) process.up = false;
   process.stop_signalled = false;
   ++process.life;
   Behaviour::Start start = behaviour.start;
@@ -184,6 +209,9 @@ void World::perform(const effect::Spawn& effect) {
     behaviours_[effect.slot].bad_starts = 0;
     start = Behaviour::Start::spawned;
   }
+  // The child is there until it has said that it cannot go on; its signals are blocked until then.
+  process.alive = process.spawned = start == Behaviour::Start::spawned;
+  process.preparing = start != Behaviour::Start::spawned && start != Behaviour::Start::no_resource;
   switch (start) {
     case Behaviour::Start::no_resource:
       return give(event::NoResource{.slot = effect.slot, .run = effect.run, .role = Role::main, .reason = "EAGAIN"});
@@ -196,19 +224,16 @@ void World::perform(const effect::Spawn& effect) {
                                          .permanent = start == Behaviour::Start::fails_for_good,
                                          .reason = "exec: No such file or directory"});
     case Behaviour::Start::skipped:
-      process.up = true;
       return schedule(behaviour.answers_after, What::event, 0, {},
                       event::Skipped{.slot = effect.slot, .run = effect.run, .reason = "there is no /x"});
     case Behaviour::Start::lock_busy:
-      process.waits_for_lock = true;
-      schedule(behaviour.lock_for, What::event, 0, {}, event::LockFree{.slot = effect.slot, .run = effect.run});
+      schedule(behaviour.answers_after + behaviour.lock_for, What::event, 0, {},
+               event::LockFree{.slot = effect.slot, .run = effect.run});
       return schedule(
           behaviour.answers_after, What::event, 0, {},
           event::LockBusy{.slot = effect.slot, .run = effect.run, .role = Role::main, .holder = "elsewhere, pid 7"});
     case Behaviour::Start::spawned: break;
   }
-  process.alive = true;
-  process.spawned = true;
   process.spawns.push_back(now_);
   schedule(behaviour.answers_after, What::event, 0, {},
            event::Spawned{
@@ -237,11 +262,13 @@ void World::check_stop_signal(Slot slot) {
 
 void World::perform(const effect::SignalProcess& effect) {
   Process& process = processes_[effect.slot];
+  if (process.preparing && process.run == effect.run) return;
   if (!process.alive || process.run != effect.run) return broke("a signal to a process that is not there", effect.slot);
   const format::ServiceRecord& rule = supervisor_.rule(effect.slot);
   if (effect.signal == signals::sigkill) {
     if (!process.stop_signalled && !supervisor_.shutting_down()) broke("SIGKILL without a stop signal", effect.slot);
-    const bool cut = supervisor_.shutting_down();
+    // With a stop command the time began before the signal.
+    const bool cut = supervisor_.shutting_down() || rule.stop_command.count != 0;
     if (!cut && now_ - process.stop_at < Milliseconds(rule.stop_timeout_ms))
       broke("SIGKILL before the timeout", effect.slot);
     process.stop_signalled = true;
@@ -312,7 +339,6 @@ void World::perform(const effect::Report& effect) {
       (effect.kind == ReportKind::started && supervisor_.unit(effect.slot).state == State::up)) {
     process.up = true;
   }
-  if (effect.kind == ReportKind::lock_busy) process.waits_for_lock = false;
   if (effect.kind == ReportKind::stopped) process.up = false;
   trace_.push_back(std::to_string(std::chrono::duration_cast<Milliseconds>(now()).count()) + "ms " +
                    std::string(line.view()));

@@ -72,9 +72,10 @@ class World {
 
  private:
   struct Process {
-    bool alive = false;    // asked for and not ended
-    bool spawned = false;  // has answered
-    bool up = false;       // as an outsider sees it: ready, or a oneshot that succeeded, or skipped
+    bool alive = false;      // asked for and not ended
+    bool spawned = false;    // it is no child that will fail before its exec
+    bool preparing = false;  // it is one, and has not said so yet
+    bool up = false;         // as an outsider sees it: ready, or a oneshot that succeeded, or skipped
     bool leftovers = false;
     bool helper = false;
     bool waits_for_lock = false;
@@ -119,6 +120,7 @@ class World {
   void end_main(Slot slot, ExitStatus status);
   void check_spawn(const effect::Spawn& effect);
   void check_stop_signal(Slot slot);
+  void note(std::string_view what, Slot slot);
   void broke(std::string_view what, Slot slot);
   std::string_view name(Slot slot) const;
 

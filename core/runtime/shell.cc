@@ -1,0 +1,294 @@
+#include "core/runtime/shell.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "core/runtime/copier.h"
+#include "core/runtime/expand.h"
+#include "core/runtime/leftovers.h"
+#include "core/story.h"
+
+namespace hcrc {
+
+namespace {
+
+// SIGRTMIN+3 as container engines send it; the number is fixed, whatever a libc takes for itself.
+constexpr int stop_by_engine = 37;
+
+constexpr Milliseconds orphan_look(20);
+
+// At most this many children at once for each service: its own process, a helper, a probe, one waiting for its lock, and its
+// copier; and CMD.
+constexpr std::size_t children_of_a_service = 5;
+
+bool checks_by_socket(const format::ServiceRecord& rule) {
+  const auto ready = static_cast<ReadyKind>(rule.ready_kind);
+  const auto health = static_cast<HealthKind>(rule.health_kind);
+  return ready == ReadyKind::tcp || ready == ReadyKind::http || health == HealthKind::tcp || health == HealthKind::http;
+}
+
+}  // namespace
+
+Shell::Shell(const Database& database, Setup setup, const RuntimeFacts& facts, Console& console)
+    : database_(database),
+      setup_(std::move(setup)),
+      console_(console),
+      supervisor_(database, setup_.supervisor),
+      spawner_(facts),
+      pipes_(database),
+      table_(children_of_a_service * database.size() + 1),
+      answers_(*this),
+      services_(database.size() + 1) {
+  spared_.reserve(2 * database.size());
+  for (Slot slot = 0; slot <= database.size(); ++slot) {
+    Service& one = services_[slot];
+    for (Process* process : {&one.main, &one.helper, &one.probe}) {
+      process->shell = this;
+      process->slot = slot;
+    }
+    if (slot == database.size() || !checks_by_socket(database.service(slot))) continue;
+    one.check = std::make_unique<Probe>();
+    one.ready_address = spawner_.address(database, slot, database.service(slot).ready_address);
+    one.health_address = spawner_.address(database, slot, database.service(slot).health_address);
+  }
+}
+
+std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
+  if (!loop_.open()) return std::unexpected(std::string("the event loop cannot be made: ") + std::strerror(errno));
+  console_.attach(loop_);
+  run_dir_ = std::move(run_dir);
+  if (run_dir_) {
+    const auto on_notify = [](void* shell, pid_t pid, uid_t uid, const NotifyMessage& message) {
+      static_cast<Shell*>(shell)->notified(pid, uid, message);
+    };
+    if (const auto opened = notify_.open(loop_, *run_dir_, on_notify, this); !opened) console_.line(opened.error());
+    if (const auto opened = control_.open(loop_, *run_dir_, answers_); !opened) {
+      if (opened.error().occupied) return std::unexpected(opened.error().sentence);
+      console_.line(opened.error().sentence);
+    }
+  }
+  // A write to a pipe or socket whose other end is gone is an error to us, never our end.
+  ::signal(SIGPIPE, SIG_IGN);
+  const auto on_signal = [](void* shell, int signal) {
+    static_cast<Shell*>(shell)->dispatch(event::Shutdown{.signal = signal, .code = 0});
+  };
+  std::size_t next = 0;
+  for (const int signal : {SIGTERM, SIGINT, SIGPWR, stop_by_engine}) signals_[next++].start(loop_, signal, on_signal, this);
+  signals_[next++].start(loop_, SIGCHLD, [](void* shell, int) { static_cast<Shell*>(shell)->reap(); }, this);
+  signals_[next++].start(
+      loop_, SIGHUP,
+      [](void* self, int signal) {
+        auto* shell = static_cast<Shell*>(self);
+        // Who loses his terminal is asked to stop, unless he is PID 1.
+        if (!shell->setup_.pid1 && Descriptor(::open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY))) {
+          return shell->dispatch(event::Shutdown{.signal = signal, .code = 0});
+        }
+        shell->console_.line("SIGHUP changes nothing yet: to take over another database, restart the node");
+      },
+      this);
+  if (!setup_.pid1 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+    console_.line("orphans cannot be taken in (PR_SET_CHILD_SUBREAPER): what a service leaves behind may outlive it");
+  }
+  loop_.set_turn_end([](void* shell) { static_cast<Shell*>(shell)->turn_end(); }, this);
+  return {};
+}
+
+int Shell::run() {
+  const Instant now = EventLoop::now();
+  performing_ = true;
+  supervisor_.boot(now);
+  while (const auto effect = supervisor_.next(EventLoop::now())) perform(*effect);
+  performing_ = false;
+  reap();  // children that we were given before our handler stood
+  if (!exited_) loop_.run();
+  control_.close();
+  console_.finish(200);
+  return exit_code_;
+}
+
+void Shell::dispatch(const Event& event) {
+  supervisor_.handle(event, EventLoop::now());
+  changed_ = true;
+  // An answer that is known while an effect is performed only changes the state; its effects come in their turn.
+  if (performing_) return;
+  performing_ = true;
+  while (const auto effect = supervisor_.next(EventLoop::now())) perform(*effect);
+  performing_ = false;
+}
+
+void Shell::perform(const Effect& effect) {
+  std::visit([this](const auto& one) { do_it(one); }, effect);
+}
+
+void Shell::turn_end() {
+  if (changed_) {
+    changed_ = false;
+    control_.poke();
+  }
+  const Instant next = std::min({supervisor_.deadline(), control_.next_deadline(), notify_.next_deadline(), look_again_});
+  loop_.set_deadline(next, [](void* shell) { static_cast<Shell*>(shell)->tick(); }, this);
+}
+
+void Shell::tick() {
+  const Instant now = EventLoop::now();
+  while (supervisor_.deadline() <= now) dispatch(event::Tick{});
+  control_.expire(now);
+  notify_.expire(now);
+  if (look_again_ <= now) look_for_orphans();
+}
+
+void Shell::do_it(const effect::Spawn& effect) {
+  ProcessRole role = ProcessRole::main;
+  switch (effect.role) {
+    case Role::main: role = effect.slot == supervisor_.command_slot() ? ProcessRole::command : ProcessRole::main; break;
+    case Role::cleanup: role = ProcessRole::cleanup; break;
+    case Role::stop_command: role = ProcessRole::stop_command; break;
+  }
+  spawn_role(effect.slot, effect.run, role, effect.judge_paths);
+}
+
+// A pid in hand is one that is not reaped yet: it cannot be anybody else's.
+void Shell::do_it(const effect::SignalProcess& effect) {
+  const Process& process = service(effect.slot).main;
+  if (process.pid != 0 && process.run == effect.run) kill(process.pid, effect.signal);
+}
+
+void Shell::do_it(const effect::SignalLeftovers& effect) {
+  Service& one = service(effect.slot);
+  if (one.session == 0) return;
+  signal_left(one.session, effect.signal);
+  if (one.main.pid != 0) return;
+  if (!one.leftovers) {
+    one.leftovers = true;
+    ++leftovers_;
+  }
+  look_for_leftovers();
+}
+
+void Shell::do_it(const effect::KillHelper& effect) {
+  const Process& process = service(effect.slot).helper;
+  if (process.pid == 0 || process.run != effect.run) return;
+  kill(-process.pid, SIGKILL);
+  kill(process.pid, SIGKILL);  // it may not have its session yet
+}
+
+void Shell::do_it(const effect::EndLockWait& effect) {
+  const pid_t waiter = service(effect.slot).lock_waiter;
+  if (waiter != 0) kill(waiter, SIGKILL);
+}
+
+void Shell::do_it(const effect::Probe& effect) {
+  Service& one = service(effect.slot);
+  const format::ServiceRecord& rule = supervisor_.rule(effect.slot);
+  one.probe_number = effect.probe;
+  one.probe_run = effect.run;
+  const bool by_command = effect.health ? static_cast<HealthKind>(rule.health_kind) == HealthKind::exec
+                                        : static_cast<ReadyKind>(rule.ready_kind) == ReadyKind::exec;
+  if (by_command) {
+    return spawn_role(effect.slot, effect.run, effect.health ? ProcessRole::health_probe : ProcessRole::ready_probe, false);
+  }
+  const bool http = effect.health ? static_cast<HealthKind>(rule.health_kind) == HealthKind::http
+                                  : static_cast<ReadyKind>(rule.ready_kind) == ReadyKind::http;
+  struct Answered {
+    static void by(void* context, const ProbeResult& result) {
+      auto* process = static_cast<Process*>(context);
+      const Service& service = process->shell->services_[process->slot];
+      // What cannot be asked says nothing about the service; the next probe may be luckier.
+      process->shell->dispatch(event::ProbeDone{.slot = process->slot,
+                                                .run = service.probe_run,
+                                                .probe = service.probe_number,
+                                                .good = result.outcome != ProbeResult::Outcome::bad,
+                                                .reason = result.text.view()});
+    }
+  };
+  const auto known = one.check->start(loop_, http ? ProbeKind::http : ProbeKind::tcp,
+                                      effect.health ? one.health_address : one.ready_address, Answered::by, &one.probe);
+  if (known) Answered::by(&one.probe, *known);
+}
+
+void Shell::do_it(const effect::CancelProbe& effect) {
+  Service& one = service(effect.slot);
+  if (one.check) one.check->cancel();
+  if (one.probe.pid == 0) return;
+  kill(-one.probe.pid, SIGKILL);
+  kill(one.probe.pid, SIGKILL);
+}
+
+void Shell::do_it(const effect::StartCopier& effect) {
+  const auto copier = start_copier(pipes_.read_ends(effect.slot));
+  if (!copier || !table_.add({.pid = *copier, .slot = effect.slot, .run = 0, .kind = ChildKind::copier})) {
+    dispatch(event::CopierEnded{.slot = effect.slot});
+    return;
+  }
+}
+
+void Shell::do_it(const effect::StopCopier& effect) {
+  table_.each([&effect](const Child& child) {
+    if (child.kind == ChildKind::copier && child.slot == effect.slot) kill(child.pid, SIGTERM);
+  });
+}
+
+void Shell::do_it(const effect::CloseStreams& effect) { pipes_.close_streams(effect.slot); }
+
+void Shell::do_it(const effect::Sweep& effect) {
+  sweeping_ = true;
+  sweep(effect.signal);
+  if (effect.signal == SIGTERM) {
+    sweep(SIGHUP);
+    sweep(SIGCONT);
+  }
+  look_for_orphans();
+}
+
+void Shell::do_it(const effect::Report& effect) {
+  const Loudness loud = loudness(effect.kind);
+  if (console_.verbosity() == Verbosity::quiet && loud != Loudness::trouble) return;
+  if (console_.verbosity() != Verbosity::verbose && loud == Loudness::detail) return;
+  std::array<char, bounds::story_line_bytes> bytes;
+  TextWriter line(bytes);
+  tell(supervisor_, effect, line);
+  console_.line(line.view());
+}
+
+void Shell::do_it(const effect::NodeReport& effect) {
+  if (console_.verbosity() == Verbosity::quiet && loudness(effect.kind) != Loudness::trouble) return;
+  std::array<char, bounds::story_line_bytes> bytes;
+  TextWriter line(bytes);
+  tell(supervisor_, effect, line);
+  console_.line(line.view());
+}
+
+void Shell::do_it(const effect::Outward& effect) {
+  if (effect.ready && setup_.notify_fd >= 0) {
+    [[maybe_unused]] const ssize_t written = write(setup_.notify_fd, "\n", 1);
+    close(setup_.notify_fd);
+    setup_.notify_fd = -1;
+  }
+  if (setup_.notify_socket.empty()) return;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (setup_.notify_socket.size() >= sizeof address.sun_path) return;
+  std::memcpy(address.sun_path, setup_.notify_socket.data(), setup_.notify_socket.size());
+  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
+  const Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) return;
+  const std::string_view message = effect.ready ? "READY=1" : "STOPPING=1";
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + setup_.notify_socket.size());
+  sendto(socket.get(), message.data(), message.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), length);
+}
+
+void Shell::do_it(const effect::Exit& effect) {
+  exit_code_ = effect.code;
+  exited_ = true;
+  loop_.stop();
+}
+
+}  // namespace hcrc

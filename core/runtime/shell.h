@@ -1,0 +1,163 @@
+// The shell: it performs the supervisor's effects with processes, pipes and sockets, and reports what happens as events. It
+// decides nothing about order or time.
+//
+//   event loop -> callback -> dispatch(event) -> supervisor -> effects -> perform() -> ...
+//
+// Every event is dispatched on its own and all of its effects are performed before the next one is taken. At the end of a
+// turn the earliest deadline of all parts is set, and whoever waits on the control socket is asked again if anything
+// changed.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/bounds.h"
+#include "core/database.h"
+#include "core/event.h"
+#include "core/runtime/console.h"
+#include "core/runtime/control_answers.h"
+#include "core/runtime/control_socket.h"
+#include "core/runtime/descriptor.h"
+#include "core/runtime/event_loop.h"
+#include "core/runtime/log_pipes.h"
+#include "core/runtime/notify_socket.h"
+#include "core/runtime/probe.h"
+#include "core/runtime/process_table.h"
+#include "core/runtime/run_dir.h"
+#include "core/runtime/spawn.h"
+#include "core/supervisor.h"
+#include "core/text.h"
+
+namespace hcrc {
+
+class Shell final : public NodeView {
+ public:
+  struct Setup {
+    Supervisor::Options supervisor;
+    std::string db_path;
+    std::span<char* const> command;  // CMD, NULL-terminated
+    int notify_fd = -1;              // outward readiness
+    std::string notify_socket;       // the runtime's own NOTIFY_SOCKET; empty where there is none
+    bool pid1 = false;
+  };
+
+  Shell(const Database& database, Setup setup, const RuntimeFacts& facts, Console& console);
+
+  // Opens loop, sockets and signals. Without a run dir (none could be had) there is neither control nor notify socket. An
+  // error is a sentence; nothing was started.
+  [[nodiscard]] std::expected<void, std::string> open(std::optional<RunDir> run_dir);
+
+  // Runs the node until it has stopped; the exit code.
+  int run();
+
+  // NodeView: what the control socket's answers are made from.
+  const Supervisor& supervisor() const override { return supervisor_; }
+  std::string_view status_text(Slot slot) const override { return services_[slot].status.view(); }
+  std::string_view db_path() const override { return setup_.db_path; }
+  void command(const Event& event) override { dispatch(event); }
+
+ private:
+  // A child before and after its exec: its answer comes over a pipe.
+  struct Process {
+    Shell* shell = nullptr;
+    Slot slot = 0;
+    Run run = 0;
+    ProcessRole role = ProcessRole::main;
+    pid_t pid = 0;  // 0: none
+    bool answered = false;
+    bool failed = false;  // it did not come to its exec; its exit says nothing
+    Descriptor answer;
+    FdWatcher watcher;
+  };
+
+  struct Service {
+    Process main;
+    Process helper;
+    Process probe;                 // of [ready] and [health] exec
+    std::unique_ptr<Probe> check;  // of tcp and http, where there is one
+    std::uint32_t probe_number = 0;
+    Run probe_run = 0;
+    std::string ready_address;  // variables filled in
+    std::string health_address;
+    pid_t session = 0;  // of the last run's own process
+    pid_t lock_waiter = 0;
+    bool leftovers = false;  // of a dead leader; the supervisor waits for their end
+    Descriptor ready_fd;     // the read end of [ready] fd
+    FdWatcher ready_watcher;
+    bool ready_partial = false;
+    FixedText<bounds::status_text_bytes> status;
+  };
+
+  // shell.cc: the loop, events and effects.
+  void dispatch(const Event& event);
+  void perform(const Effect& effect);
+  void do_it(const effect::Spawn& effect);
+  void do_it(const effect::SignalProcess& effect);
+  void do_it(const effect::SignalLeftovers& effect);
+  void do_it(const effect::KillHelper& effect);
+  void do_it(const effect::EndLockWait& effect);
+  void do_it(const effect::Probe& effect);
+  void do_it(const effect::CancelProbe& effect);
+  void do_it(const effect::StartCopier& effect);
+  void do_it(const effect::StopCopier& effect);
+  void do_it(const effect::CloseStreams& effect);
+  void do_it(const effect::Sweep& effect);
+  void do_it(const effect::Report& effect);
+  void do_it(const effect::NodeReport& effect);
+  void do_it(const effect::Outward& effect);
+  void do_it(const effect::Exit& effect);
+  void turn_end();
+  void tick();
+
+  // shell_processes.cc: children.
+  void reap();
+  void ended(const Child& child, const siginfo_t& info);
+  void process_ended(Process& process, ChildKind kind, ExitStatus status);
+  void no_process(Slot slot, Run run, Role role, int error);
+  void spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths);
+  bool begin(Process& process, const SpawnRequest& request, Slot slot, Run run, ChildKind kind, int& error);
+  void read_answers(Process& process);
+  void take_answer(Process& process, const SpawnAnswer& answer);
+  void spawned(Process& process);
+  void look_for_leftovers();
+  void look_for_orphans();
+  std::int32_t sweep(int signal);
+  Service& service(Slot slot) { return services_[slot]; }
+  std::string_view name(Slot slot) const;
+  void watch_ready_fd(Slot slot);
+  void read_ready_fd(Slot slot);
+  void notified(pid_t pid, uid_t uid, const NotifyMessage& message);
+  std::optional<Slot> sender(pid_t pid) const;
+
+  const Database& database_;
+  Setup setup_;
+  Console& console_;
+  EventLoop loop_;
+  Supervisor supervisor_;
+  Spawner spawner_;
+  LogPipes pipes_;
+  ProcessTable table_;
+  std::optional<RunDir> run_dir_;
+  NotifySocket notify_;
+  ControlAnswers answers_;
+  ControlServer control_;
+  std::vector<Service> services_;  // one more than the database has: CMD's
+  std::array<SignalWatcher, 8> signals_;
+  std::vector<pid_t> spared_;    // sessions that the sweep leaves alone
+  std::uint32_t leftovers_ = 0;  // services whose leftovers the supervisor waits for
+  bool sweeping_ = false;
+  bool changed_ = false;
+  bool performing_ = false;
+  bool unknown_reaped_ = false;
+  Instant look_again_ = never;  // during the sweep: what is not our child tells nobody of its end
+  bool exited_ = false;
+  int exit_code_ = 111;
+};
+
+}  // namespace hcrc

@@ -1,0 +1,338 @@
+// The shell's children: from the spawn to the reaping, and what they say in between.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "core/runtime/leftovers.h"
+#include "core/runtime/shell.h"
+
+namespace hcrc {
+
+namespace {
+
+// Children reaped in one turn: 20,000 at once must not make timers late.
+constexpr int reaped_at_once = 256;
+
+Role role_of(ProcessRole role) {
+  switch (role) {
+    case ProcessRole::cleanup: return Role::cleanup;
+    case ProcessRole::stop_command: return Role::stop_command;
+    case ProcessRole::main:
+    case ProcessRole::command:
+    case ProcessRole::ready_probe:
+    case ProcessRole::health_probe: return Role::main;
+  }
+  return Role::main;
+}
+
+bool is_probe(ProcessRole role) { return role == ProcessRole::ready_probe || role == ProcessRole::health_probe; }
+
+ExitStatus status_of(const siginfo_t& info) {
+  ExitStatus status;
+  status.kind = info.si_code == CLD_EXITED ? ExitStatus::Kind::code : ExitStatus::Kind::signal;
+  status.value = static_cast<std::uint8_t>(info.si_status);
+  return status;
+}
+
+}  // namespace
+
+std::string_view Shell::name(Slot slot) const {
+  return slot == supervisor_.command_slot() ? std::string_view("CMD") : database_.name(slot);
+}
+
+void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
+  Service& one = service(slot);
+  const bool main = role == ProcessRole::main || role == ProcessRole::command;
+  Process& process = main ? one.main : is_probe(role) ? one.probe : one.helper;
+  SpawnRequest request;
+  request.database = &database_;
+  request.service = slot;
+  request.role = role;
+  request.judge_paths = judge_paths;
+  request.command = setup_.command;
+  int error = 0;
+  Descriptor ready_write;
+  if (role != ProcessRole::command) {
+    const auto output = pipes_.output(slot);
+    if (!output) return no_process(slot, run, role_of(role), output.error());
+    request.output = *output;
+  }
+  if (role == ProcessRole::main) {
+    one.status.clear();
+    if (supervisor_.unit(slot).logger) {
+      const auto streams = pipes_.streams(slot);
+      if (!streams) return no_process(slot, run, Role::main, streams.error());
+      request.streams = *streams;
+    }
+    if (notify_.usable()) request.notify_path = notify_.path().c_str();
+    if (static_cast<ReadyKind>(supervisor_.rule(slot).ready_kind) == ReadyKind::fd) {
+      int ends[2];
+      if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return no_process(slot, run, Role::main, errno);
+      one.ready_watcher.stop();
+      one.ready_fd.reset(ends[0]);
+      one.ready_partial = false;
+      ready_write.reset(ends[1]);
+      request.ready_fd = ready_write.get();
+    }
+  }
+  const ChildKind kind = main ? ChildKind::main : is_probe(role) ? ChildKind::probe : ChildKind::helper;
+  if (!begin(process, request, slot, run, kind, error)) return no_process(slot, run, role_of(role), error);
+  if (main) one.session = process.pid;
+  if (one.ready_fd && role == ProcessRole::main) watch_ready_fd(slot);
+}
+
+// Forks and watches the child's answer.
+bool Shell::begin(Process& process, const SpawnRequest& request, Slot slot, Run run, ChildKind kind, int& error) {
+  auto child = spawner_.spawn(request);
+  if (!child) {
+    error = child.error();
+    return false;
+  }
+  process.run = run;
+  process.role = request.role;
+  process.pid = child->pid;
+  process.answered = false;
+  process.failed = false;
+  process.answer = std::move(child->answer);
+  // The table has room for every child that the services can have.
+  if (!table_.add({.pid = process.pid, .slot = slot, .run = run, .kind = kind})) panic("the process table is full");
+  process.watcher.start(
+      loop_, process.answer.get(), {.readable = true, .writable = false},
+      [](void* context, Readiness) {
+        auto* answering = static_cast<Process*>(context);
+        answering->shell->read_answers(*answering);
+      },
+      &process);
+  return true;
+}
+
+// No process could be made. A probe that cannot run says nothing about its service.
+void Shell::no_process(Slot slot, Run run, Role role, int error) {
+  const Service& one = service(slot);
+  if (one.probe_run == run && supervisor_.unit(slot).probe_out) {
+    return dispatch(event::ProbeDone{.slot = slot, .run = run, .probe = one.probe_number, .good = true, .reason = {}});
+  }
+  dispatch(event::NoResource{.slot = slot, .run = run, .role = role, .reason = std::strerror(error)});
+}
+
+// Reads what the child has said so far. The end of the stream without a failure means that its exec went well.
+void Shell::read_answers(Process& process) {
+  while (process.answer) {
+    SpawnAnswer answer;
+    switch (read_answer(process.answer.get(), answer)) {
+      case AnswerRead::nothing_yet: return;
+      case AnswerRead::answer: take_answer(process, answer); break;
+      case AnswerRead::end:
+        process.watcher.stop();
+        process.answer.reset();
+        spawned(process);
+        break;
+    }
+  }
+}
+
+void Shell::spawned(Process& process) {
+  if (process.answered) return;
+  process.answered = true;
+  if (is_probe(process.role)) return;
+  dispatch(event::Spawned{.slot = process.slot, .run = process.run, .role = role_of(process.role), .pid = process.pid});
+}
+
+void Shell::take_answer(Process& process, const SpawnAnswer& answer) {
+  const Role role = role_of(process.role);
+  std::array<char, bounds::story_line_bytes> bytes;
+  TextWriter text(bytes);
+  switch (answer.kind) {
+    case SpawnAnswer::Kind::note:
+      console_.line(text.put(name(process.slot)).put(": ").put(answer.detail.view()).view());
+      return;
+    case SpawnAnswer::Kind::skipped:
+      process.answered = process.failed = true;
+      return dispatch(event::Skipped{.slot = process.slot, .run = process.run, .reason = answer.detail.view()});
+    case SpawnAnswer::Kind::lock_busy: {
+      process.answered = process.failed = true;
+      // From here on it only waits; the process of the next start takes its place.
+      Service& one = service(process.slot);
+      table_.change(process.pid, ChildKind::lock_waiter);
+      one.lock_waiter = process.pid;
+      const Run run = process.run;
+      process.watcher.stop();
+      process.answer.reset();
+      process.pid = 0;
+      return dispatch(event::LockBusy{.slot = process.slot, .run = run, .role = role, .holder = answer.detail.view()});
+    }
+    case SpawnAnswer::Kind::failed:
+      process.answered = process.failed = true;
+      if (is_probe(process.role)) return;  // its exit says that the probe failed
+      write_failure(answer, text);
+      return dispatch(event::StartFailed{
+          .slot = process.slot, .run = process.run, .role = role, .permanent = answer.permanent, .reason = text.view()});
+  }
+}
+
+void Shell::reap() {
+  // What a process said before it died counts.
+  notify_.drain();
+  unknown_reaped_ = false;
+  int reaped = 0;
+  for (; reaped < reaped_at_once; ++reaped) {
+    siginfo_t info{};
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) break;
+    if (const auto child = table_.find(info.si_pid)) {
+      table_.remove(info.si_pid);
+      ended(*child, info);
+    } else {
+      unknown_reaped_ = true;
+    }
+  }
+  if (leftovers_ > 0) look_for_leftovers();
+  if (sweeping_) look_for_orphans();
+  // There may be more: come back in the next turn, after timers and sockets have had theirs.
+  if (reaped == reaped_at_once) kill(getpid(), SIGCHLD);
+}
+
+void Shell::ended(const Child& child, const siginfo_t& info) {
+  Service& one = service(child.slot);
+  switch (child.kind) {
+    case ChildKind::main: return process_ended(one.main, child.kind, status_of(info));
+    case ChildKind::helper: return process_ended(one.helper, child.kind, status_of(info));
+    case ChildKind::probe: return process_ended(one.probe, child.kind, status_of(info));
+    case ChildKind::lock_waiter:
+      if (one.lock_waiter == child.pid) one.lock_waiter = 0;
+      return dispatch(event::LockFree{.slot = child.slot, .run = child.run});
+    case ChildKind::copier: return dispatch(event::CopierEnded{.slot = child.slot});
+  }
+}
+
+void Shell::process_ended(Process& process, ChildKind kind, ExitStatus status) {
+  const pid_t pid = process.pid;
+  // First what it said itself: its end must not overtake its answer.
+  read_answers(process);
+  if (service(process.slot).lock_waiter == pid) {  // it said so just now
+    service(process.slot).lock_waiter = 0;
+    return dispatch(event::LockFree{.slot = process.slot, .run = process.run});
+  }
+  if (process.answer) {
+    process.watcher.stop();
+    process.answer.reset();
+  }
+  if (!process.failed) spawned(process);
+  process.pid = 0;
+  if (kind == ChildKind::probe) {
+    const Service& one = service(process.slot);
+    const bool good = !process.failed && status.kind == ExitStatus::Kind::code && status.value == 0;
+    return dispatch(event::ProbeDone{.slot = process.slot,
+                                     .run = process.run,
+                                     .probe = one.probe_number,
+                                     .good = good,
+                                     .reason = "the check command failed"});
+  }
+  if (process.failed) return;
+  bool leftovers = false;
+  if (kind == ChildKind::main) {
+    Service& one = service(process.slot);
+    read_ready_fd(process.slot);
+    one.ready_watcher.stop();
+    one.ready_fd.reset();
+    leftovers = any_left(one.session);
+    if (leftovers) {
+      one.leftovers = true;
+      ++leftovers_;
+    }
+  }
+  dispatch(event::Exited{
+      .slot = process.slot, .run = process.run, .role = role_of(process.role), .status = status, .leftovers = leftovers});
+}
+
+// The last of a session that has lost its leader ends as a child of ours, since orphans come to us.
+void Shell::look_for_leftovers() {
+  for (Slot slot = 0; slot <= supervisor_.size() && leftovers_ > 0; ++slot) {
+    Service& one = service(slot);
+    if (!one.leftovers || any_left(one.session)) continue;
+    one.leftovers = false;
+    --leftovers_;
+    dispatch(event::LeftoversGone{.slot = slot, .run = one.main.run});
+  }
+}
+
+// Signals what no service owns; 0 only counts. How many there are.
+std::int32_t Shell::sweep(int signal) {
+  spared_.clear();
+  table_.each([this](const Child& child) { spared_.push_back(child.pid); });
+  for (Slot slot = 0; slot < supervisor_.size(); ++slot) {
+    if (service(slot).leftovers) spared_.push_back(service(slot).session);
+  }
+  return static_cast<std::int32_t>(signal_orphans(spared_, signal));
+}
+
+void Shell::look_for_orphans() {
+  look_again_ = never;
+  if (!sweeping_) return;
+  if (sweep(0) > 0) {
+    look_again_ = EventLoop::now() + orphan_look;
+    return;
+  }
+  sweeping_ = false;
+  dispatch(event::OrphansGone{});
+}
+
+void Shell::watch_ready_fd(Slot slot) {
+  Service& one = service(slot);
+  one.ready_watcher.start(
+      loop_, one.ready_fd.get(), {.readable = true, .writable = false},
+      [](void* context, Readiness) {
+        const auto* process = static_cast<Process*>(context);
+        process->shell->read_ready_fd(process->slot);
+      },
+      &one.main);
+}
+
+// Ready with the first newline (s6's notification-fd); what comes before it does not count, nor does an end without one.
+void Shell::read_ready_fd(Slot slot) {
+  Service& one = service(slot);
+  if (!one.ready_fd) return;
+  std::array<char, 256> bytes;
+  for (;;) {
+    const ssize_t got = read(one.ready_fd.get(), bytes.data(), bytes.size());
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    const bool newline = got > 0 && std::memchr(bytes.data(), '\n', static_cast<std::size_t>(got)) != nullptr;
+    if (got > 0 && !newline) continue;
+    one.ready_watcher.stop();
+    one.ready_fd.reset();
+    if (newline) dispatch(event::Ready{.slot = slot, .run = one.main.run});
+    return;
+  }
+}
+
+// Whose message it is: that of the service in whose session the sender lives, or lived as its own process.
+std::optional<Slot> Shell::sender(pid_t pid) const {
+  if (const auto child = table_.find(pid)) {
+    return child->kind == ChildKind::main ? std::optional<Slot>(child->slot) : std::nullopt;
+  }
+  const pid_t session = getsid(pid);
+  if (session <= 0) return std::nullopt;
+  const auto leader = table_.find(session);
+  if (!leader || leader->kind != ChildKind::main) return std::nullopt;
+  return leader->slot;
+}
+
+void Shell::notified(pid_t pid, uid_t, const NotifyMessage& message) {
+  const auto slot = sender(pid);
+  if (!slot) return;
+  Service& one = service(*slot);
+  const Run run = one.main.run;
+  if (message.status) {
+    one.status.assign(*message.status);
+    changed_ = true;
+  }
+  if (message.extend_timeout) dispatch(event::ExtendTimeout{.slot = *slot, .run = run, .by = *message.extend_timeout});
+  if (message.watchdog) dispatch(event::Watchdog{.slot = *slot, .run = run});
+  if (message.ready) dispatch(event::Ready{.slot = *slot, .run = run});
+}
+
+}  // namespace hcrc
