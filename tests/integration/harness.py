@@ -22,6 +22,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,13 @@ def run(*argv, timeout=TIMEOUT, env=None, **options):
     return subprocess.run(
         [str(word) for word in argv], capture_output=True, text=True, errors="replace", timeout=timeout,
         env=environment() if env is None else env, **options)
+
+
+def free_port():
+    """A port on loopback that nobody has at the moment, for what does not run in a network namespace of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def write_layer(folder, services):

@@ -34,12 +34,6 @@ network: {{ bootstrap_url: "https://bootstrap.example.org",
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def knock(port, headers, host="127.0.0.1", timeout=harness.TIMEOUT):
     """Sends a request; everything that comes back until the other side closes, or the empty line."""
     with socket.create_connection((host, port), timeout=timeout) as connection:
@@ -64,7 +58,7 @@ class ConductorTest(harness.NodeTest):
         super().setUp()
         self.folder = self.scratch()
         self.data = self.folder / "d"
-        self.port = free_port()
+        self.port = harness.free_port()
         self.configuration = self.folder / "c.yaml"
         self.configure(GOOD)
 
@@ -201,7 +195,7 @@ class StandIn(ConductorTest, Alike):
 
     def test_second_copy_is_noticed(self):
         first = self.ready()
-        self.port = free_port()
+        self.port = harness.free_port()
         self.configure(GOOD)
         self.assertEqual(self.code(), 75)
         self.assertIn(f"pid {first.pid} on ", (self.data / "stand-in-second-copy").read_text())
