@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 
+#include "core/units.h"
 #include "tools/conversation.h"
 #include "tools/status_view.h"
 
@@ -139,6 +140,7 @@ std::uint8_t wait(const Command& command, const RuntimeSearch& search, const Pat
   while (true) {
     Ending ending = converse(search, command.request, patience, [](const JsonValue&) {});
     const bool absent = ending.kind == Ending::Kind::unreachable || ending.kind == Ending::Kind::lost;
+    if (ending.kind == Ending::Kind::timed_out) ending.text += ": see hcrc status for what is not there yet";
     if (!absent || !command.timeout) return finish(ending);
     if (Clock::now() + appear_pause >= patience.until) {
       std::this_thread::sleep_until(patience.until);
@@ -164,7 +166,9 @@ std::uint8_t ask(const Command& command, const RuntimeSearch& search, const Pati
     out += command.verb == Verb::list ? name_of(line) : line_of(line, "why");
   });
   say(out);
-  return finish(ending);
+  if (ending.kind != Ending::Kind::timed_out || !command.timeout) return finish(ending);
+  complain("timed out after " + format_duration(*command.timeout) + ", and the runtime goes on with it: see hcrc status");
+  return ending.code;
 }
 
 std::uint8_t dispatch(const Command& command, const RuntimeSearch& search, const Patience& patience) {
