@@ -10,7 +10,6 @@
 
 using namespace hcrc;
 using format::Table;
-using samples::service;
 using samples::text;
 using samples::words;
 
