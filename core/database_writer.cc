@@ -271,7 +271,7 @@ void set_scalars(format::ServiceRecord& record, const Service& service) {
   record.health_failures = service.health.failures;
   record.ready_fd = service.ready.fd;
   record.oom_score_adj = service.oom_score_adj.value_or(0);
-  record.nice = static_cast<std::int32_t>(service.nice.value_or(0));
+  record.nice = service.nice.value_or(0);  // NOLINT(bugprone-signed-char-misuse): a number, no character
   record.umask = service.umask;
   record.type = static_cast<std::uint8_t>(service.type);
   record.ready_kind = static_cast<std::uint8_t>(service.ready.kind);
