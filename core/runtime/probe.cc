@@ -187,9 +187,10 @@ std::optional<ProbeResult> Probe::send_request() {
   TextWriter out(room);
   out.put("GET ").put(endpoint_.path.empty() ? "/" : endpoint_.path).put(" HTTP/1.1\r\nHost: ");
   out.put(address_.view().substr(0, address_.view().size() - endpoint_.path.size()));
-  // The key is 16 bytes in base64 (RFC 6455, section 4.1); that it is always the same harms nobody who only asks.
+  // Servers of websockets may answer only who names an origin. The key is 16 bytes in base64 (RFC 6455, section 4.1); that
+  // it is always the same harms nobody who only asks.
   out.put(
-      "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+      "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nOrigin: hcrc\r\n"
       "Sec-WebSocket-Key: aGNyYyBpcyBhbGl2ZSA/Pw==\r\nUser-Agent: hcrc\r\n\r\n");
   // A fresh connection takes a request of this size at once.
   const ssize_t sent = send(socket_.get(), out.view().data(), out.view().size(), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -206,6 +207,14 @@ std::optional<ProbeResult> Probe::send_request() {
   return std::nullopt;
 }
 
+// Closes a websocket as RFC 6455 (section 5.5.1) wants it, as far as one can who does not wait: a server that is asked every
+// few seconds need not log a broken connection each time.
+void Probe::take_leave() {
+  constexpr std::string_view close_frame("\x88\x80\0\0\0\0", 6);  // final, close; masked, empty; the mask
+  [[maybe_unused]] const ssize_t sent =
+      send(socket_.get(), close_frame.data(), close_frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 // Looks for a line that begins `HTTP/`. One read a turn.
 std::optional<ProbeResult> Probe::read_answer() {
   std::array<char, 1024> bytes;
@@ -213,12 +222,16 @@ std::optional<ProbeResult> Probe::read_answer() {
   if (received < 0 && (errno == EAGAIN || errno == EINTR)) return std::nullopt;
   if (received < 0) return result(ProbeResult::Outcome::bad, reason(errno));
   if (received == 0) return result(ProbeResult::Outcome::bad, "connection closed without an answer");
-  for (const char character : std::string_view(bytes.data(), static_cast<std::size_t>(received))) {
+  const std::string_view answer(bytes.data(), static_cast<std::size_t>(received));
+  for (std::size_t i = 0; i < answer.size(); ++i) {
+    const char character = answer[i];
     if (character == '\n') {
       matched_ = 0;
       line_lost_ = false;
     } else if (!line_lost_ && character == answer_begins[matched_]) {
-      if (++matched_ == answer_begins.size()) return result(ProbeResult::Outcome::good, "answered");
+      if (++matched_ < answer_begins.size()) continue;
+      if (answer.substr(i + 1).starts_with("1.1 101")) take_leave();
+      return result(ProbeResult::Outcome::good, "answered");
     } else {
       line_lost_ = true;
     }

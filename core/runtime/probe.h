@@ -60,6 +60,7 @@ class Probe {
   std::optional<ProbeResult> connected();
   std::optional<ProbeResult> send_request();
   std::optional<ProbeResult> read_answer();
+  void take_leave();
   void watch(Readiness interest);
   void proceed();
   ProbeResult result(ProbeResult::Outcome outcome, std::string_view text) const;

@@ -159,7 +159,7 @@ TEST_CASE("An http probe offers a websocket upgrade") {
   const std::string& request = listener.heard();
   CHECK(request.starts_with("GET /health?deep=1 HTTP/1.1\r\nHost: " + listener.at("127.0.0.1") + "\r\n"));
   for (const auto* line : {"\r\nUpgrade: websocket\r\n", "\r\nConnection: Upgrade\r\n", "\r\nSec-WebSocket-Version: 13\r\n",
-                           "\r\nSec-WebSocket-Key: "}) {
+                           "\r\nOrigin: ", "\r\nSec-WebSocket-Key: "}) {
     CHECK(request.find(line) != std::string::npos);
   }
   CHECK(asked.probe.waits_for() == "no answer");
@@ -181,6 +181,20 @@ TEST_CASE("Any line that begins HTTP/ is an answer, and nothing else is") {
   CHECK(http("xHTTP/1.1 200 OK\r\n", true) == "connection closed without an answer");
   CHECK(http("HTTHTTP/1.1 200 OK\r\n", true) == "connection closed without an answer");
   CHECK(http(std::string(5'000, 'x'), false) == "what it answers is no HTTP");
+}
+
+TEST_CASE("A websocket that was opened is closed as its protocol wants it") {
+  Listener listener;
+  REQUIRE(listener.usable());
+  Asked asked;
+  asked.start(ProbeKind::http, listener.at("127.0.0.1"));
+  while (!listener.heard_all()) turn(asked.loop, 1);
+  const std::size_t request_bytes = listener.heard().size();
+  listener.say("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+  asked.finish();
+  CHECK(asked.good());
+  listener.heard_all();
+  CHECK(listener.heard().substr(request_bytes) == std::string_view("\x88\x80\0\0\0\0", 6));
 }
 
 TEST_CASE("An answer may come byte by byte") {
