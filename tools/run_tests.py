@@ -1,0 +1,247 @@
+"""Runs the suites of hcrc's tests and adds up what they say. Started by run-tests, which installs what is needed.
+
+Each suite prints a line, and all that it said where it failed. The last line is the sum: N passed, N failed, N skipped.
+Where CI is true, a test that was skipped for want of something the machine should have counts as failed.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+RELEASE = ROOT / "build/release"
+DEBUG = ROOT / "build/debug"
+INTEGRATION = ROOT / "tests/integration"
+PYTHON = "/usr/bin/python3"
+IN_CI = os.environ.get("CI") in ("true", "1")
+ALLOWED_SKIP = "allowed: "
+
+UNIT_FOLDERS = ("core", "log", "runtime", "tools", "compiler")
+
+
+class Result:
+    """What one part of a suite came to. `skipped` holds (test, reason)."""
+
+    def __init__(self, name, passed=0, failed=0, skipped=(), output="", seconds=0.0):
+        self.name, self.passed, self.failed, self.skipped = name, passed, failed, list(skipped)
+        self.output, self.seconds = output, seconds
+        if IN_CI:
+            missing = [(test, why) for test, why in self.skipped if not why.startswith(ALLOWED_SKIP)]
+            self.skipped = [skip for skip in self.skipped if skip not in missing]
+            self.failed += len(missing)
+            self.output += "".join(f"skipped, which fails under CI: {test}: {why}\n" for test, why in missing)
+
+
+def execute(argv, timeout=900, **environment):
+    """Runs a program with its own process group, which is gone afterwards: (exit code, output, seconds)."""
+    started = time.monotonic()
+    process = subprocess.Popen([str(word) for word in argv], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, start_new_session=True,
+                               env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment})
+    try:
+        output, late = process.communicate(timeout=timeout)[0], ""
+    except subprocess.TimeoutExpired:
+        late = f"\nended after {timeout} s\n"
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    if late:
+        output = process.communicate()[0]
+    return process.returncode, output.decode("utf-8", "replace") + late, time.monotonic() - started
+
+
+# Suites: each is a function (filters) -> list of Results. `filters` are the words after "suite:" of the command line.
+
+
+def check(name, *argv):
+    """A suite of one command that is right where it exits 0."""
+    def suite(_filters):
+        code, output, seconds = execute(argv)
+        return [Result(name, passed=code == 0, failed=code != 0, output=output, seconds=seconds)]
+    return suite
+
+
+def catch_program(program, arguments=(), **environment):
+    """A Catch2 program: its closing line tells the number of test cases, in version 2 as in 3."""
+    name = program.name
+    if not program.exists():
+        return Result(name, failed=1, output=f"{program} was not built\n")
+    code, output, seconds = execute([program, *arguments], **environment)
+    passed = failed = 0
+    skipped = []
+    if found := re.search(r"^All tests passed \(.*?in (\d+) test cases?\)", output, re.M):
+        passed = int(found[1])
+    elif found := re.search(r"^test cases:\s*(\d+)(.*)$", output, re.M):
+        counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed|skipped)", found[2])}
+        passed, failed = counts.get("passed", 0), counts.get("failed", 0)
+        skipped = [(name, "by the test itself")] * counts.get("skipped", 0)
+    if code != 0 and failed == 0:
+        failed = 1
+        output += f"{name}: exit {code}\n"
+    if code == 0 and passed == 0:
+        failed, output = 1, output + f"{name}: no test case ran\n"
+    return Result(name, passed, failed, skipped, output, seconds)
+
+
+def catch_folders(build, folders, filters, **environment):
+    results = []
+    for folder in folders:
+        if any((ROOT / "tests" / folder).glob("*.cc")) and (not filters or folder in filters):
+            results.append(catch_program(build / "tests" / f"{folder}-tests", **environment))
+    return results
+
+
+def unit(filters):
+    return catch_folders(RELEASE, UNIT_FOLDERS, filters)
+
+
+def simulation(filters):
+    return catch_folders(RELEASE, ("simulation",), filters)
+
+
+def long_simulation(filters):
+    return catch_folders(RELEASE, ("simulation",), filters, HCRC_SIMULATION_LONG="1")
+
+
+def sanitized(filters):
+    return catch_folders(DEBUG, (*UNIT_FOLDERS, "simulation"), filters)
+
+
+def python_modules(pattern, filters, at_once):
+    """Modules of unittest, some at a time, the longest first as far as their size tells."""
+    modules = {path.stem: [] for path in sorted(INTEGRATION.glob(pattern), key=lambda path: -path.stat().st_size)}
+    for word in filters:
+        module, _, test = word.partition(".")
+        modules.setdefault(module, [])
+        if test:
+            modules[module].append(test)
+    chosen = {word.partition(".")[0] for word in filters} or set(modules)
+
+    def run(module):
+        with tempfile.NamedTemporaryFile(prefix="hcrc-report") as report:
+            code, output, seconds = execute([PYTHON, INTEGRATION / "run_module.py", report.name, module, *modules[module]])
+            try:
+                said = json.load(report)
+            except ValueError:
+                return Result(module, failed=1, output=output + f"{module}: exit {code}\n", seconds=seconds)
+        return Result(module, said["passed"], said["failed"], said["skipped"], output, seconds)
+
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(run, [module for module in modules if module in chosen]))
+
+
+def integration(filters):
+    return python_modules("test_*.py", filters, 2)
+
+
+def bare(filters):
+    return python_modules("long_bare_machine.py", filters, 1)
+
+
+def tidy(filters):
+    sources = [path for folder in ("core", "core/simulation", "core/present", "core/runtime", "core/log", "compiler", "tools")
+               for path in sorted((ROOT / folder).glob("*.cc")) if not filters or path.stem in filters]
+    code, output, seconds = execute(["cmake", "--preset", "clang"])
+    if code != 0:
+        return [Result("configure", failed=1, output=output, seconds=seconds)]
+
+    def run(path):
+        code, output, seconds = execute(["clang-tidy-19", "--quiet", "-p", ROOT / "build/clang", path])
+        return Result(path.relative_to(ROOT).as_posix(), code == 0, code != 0, (), output, seconds)
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(run, sources))
+
+
+# name, what it needs built (presets), only with --long, function
+SUITES = [
+    ("layers", (), False, check("layers", ROOT / "tools/check-layers")),
+    ("unit", ("release",), False, unit),
+    ("simulation", ("release",), False, simulation),
+    ("sanitized", ("debug",), False, sanitized),
+    ("integration", ("release",), False, integration),
+    ("bare", (), True, bare),
+    ("long-simulation", ("release",), True, long_simulation),
+    ("tidy", (), True, tidy),
+]
+
+# The release preset builds everything; of the sanitized one only the unit tests are run.
+BUILD_TARGETS = {"release": [], "debug": [f"{folder}-tests" for folder in (*UNIT_FOLDERS, "simulation")]}
+
+
+def build(preset):
+    started = time.monotonic()
+    targets = [target for target in BUILD_TARGETS[preset] if any((ROOT / "tests" / target.removesuffix("-tests")).glob("*.cc"))]
+    code, output, seconds = execute([ROOT / "tools/build", preset, *targets], timeout=3600)
+    print(f"build {preset}: {'done' if code == 0 else 'FAILED'} ({time.monotonic() - started:.1f} s)", flush=True)
+    return Result(f"build {preset}", failed=code != 0, output=output, seconds=seconds)
+
+
+def tell(suite, results, seconds):
+    passed, failed = sum(result.passed for result in results), sum(result.failed for result in results)
+    skipped = [skip for result in results for skip in result.skipped]
+    print(f"{suite}: {passed} passed, {failed} failed, {len(skipped)} skipped ({seconds:.2f} s)")
+    for reason in sorted({why for _, why in skipped}):
+        print(f"  {sum(1 for _, why in skipped if why == reason)} skipped: {reason}")
+    for result in results:
+        if result.failed:
+            print(f"--- {suite}: {result.name}: {result.failed} failed\n{result.output.rstrip()}\n---")
+    sys.stdout.flush()
+
+
+def parse_words():
+    parser = argparse.ArgumentParser(
+        prog="run-tests", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Installs what is missing, builds, and runs the tests.",
+        epilog="suites: " + ", ".join(name + (" (long)" if long else "") for name, _, long, _ in SUITES) +
+        "\n\n  run-tests unit                                 one suite\n  run-tests unit:core integration:test_log       "
+        "parts of two\n  run-tests integration:test_log.Rotation.test_x one test")
+    parser.add_argument("suites", nargs="*", metavar="SUITE[:PART]", help="which ones; all but the long ones without any")
+    parser.add_argument("--long", action="store_true", help="the long suites, too")
+    words = parser.parse_args()
+    chosen = {}
+    for word in words.suites:
+        name, _, part = word.partition(":")
+        if name not in [suite for suite, *_ in SUITES]:
+            parser.error(f"{name}: no such suite")
+        chosen.setdefault(name, [])
+        if part:
+            chosen[name].append(part)
+    return words, chosen
+
+
+def main():
+    words, chosen = parse_words()
+    todo = [suite for suite in SUITES if (suite[0] in chosen if chosen else words.long or not suite[2])]
+    everything, broken = [], set()
+    for preset in dict.fromkeys(preset for _, presets, _, _ in todo for preset in presets):
+        result = build(preset)
+        if result.failed:
+            print(result.output)
+            broken.add(preset)
+            everything.append(result)
+    for name, presets, _, suite in todo:
+        if broken & set(presets):
+            print(f"{name}: not run: its build failed")
+            continue
+        started = time.monotonic()
+        results = suite(chosen.get(name, []))
+        tell(name, results, time.monotonic() - started)
+        everything += results
+    failed = sum(result.failed for result in everything)
+    print(f"{sum(result.passed for result in everything)} passed, {failed} failed, "
+          f"{sum(len(result.skipped) for result in everything)} skipped")
+    return 1 if failed else 0
+
+
+sys.exit(main())
