@@ -30,7 +30,7 @@ Milliseconds take_restart(const format::ServiceRecord& rule, RestartRow& row, Ra
 }
 
 bool earns_new_row(const format::ServiceRecord& rule, Instant ready_at, Instant now) {
-  return ready_at != never && now - ready_at >= Milliseconds(rule.restart_reset_after_ms);
+  return ready_at != end_of_time && now - ready_at >= Milliseconds(rule.restart_reset_after_ms);
 }
 
 Milliseconds take_resource_delay(Milliseconds& delay) {

@@ -123,13 +123,13 @@ struct Unit {
   std::uint32_t active_producers = 0;  // of a logger
 
   Instant since{};
-  Instant started_at = never;  // the last spawn
-  Instant ready_at = never;
-  Instant ended_at = never;    // the end of the last run's own process
-  Instant next_start = never;  // in backoff, held and a periodic's schedule
-  Instant kill_at = never;
-  Instant stop_began = never;
-  Instant probe_began = never;
+  Instant started_at = end_of_time;  // the last spawn
+  Instant ready_at = end_of_time;
+  Instant ended_at = end_of_time;    // the end of the last run's own process
+  Instant next_start = end_of_time;  // in backoff, held and a periodic's schedule
+  Instant kill_at = end_of_time;
+  Instant stop_began = end_of_time;
+  Instant probe_began = end_of_time;
   std::int32_t pid = 0;  // of its own process as the shell knows it; 0: none
   ExitStatus exit;
   FixedText<bounds::report_text_bytes> detail;  // reason of the last failure, skip or lock
@@ -359,7 +359,7 @@ class Supervisor {
   std::vector<std::int64_t> stop_tail_ms_;  // the time that stops after this one may need, on its longest path
   std::vector<std::uint32_t> stop_levels_;  // how many stops come after this one, on its longest path
 
-  Instant booted_at_ = never;
+  Instant booted_at_ = end_of_time;
   std::uint32_t unsettled_ = 0;
   std::uint32_t unhealthy_ = 0;
   std::uint32_t lock_waits_ = 0;
@@ -375,7 +375,7 @@ class Supervisor {
   Step step_ = Step::running;
   ShutdownCause shutdown_cause_;
   std::uint8_t exit_code_ = 0;
-  Instant deadline_ = never;
+  Instant deadline_ = end_of_time;
   Duration reserve_{};
   bool orphans_killed_ = false;
   bool kill_everything_ = false;  // the reserve has begun

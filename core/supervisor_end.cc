@@ -110,7 +110,7 @@ void Supervisor::end_leftovers(Slot slot, Instant now) {
     push(effect::SignalLeftovers{.slot = slot, .run = unit.run, .signal = signals::sigkill});
     return;
   }
-  if (unit.kill_at == never) unit.kill_at = now + stop_timeout(slot, now);
+  if (unit.kill_at == end_of_time) unit.kill_at = now + stop_timeout(slot, now);
   unit.phase = Phase::leftovers;
   push(effect::SignalLeftovers{.slot = slot, .run = unit.run, .signal = signals::sigterm});
   push(effect::SignalLeftovers{.slot = slot, .run = unit.run, .signal = signals::sigcont});
@@ -211,19 +211,19 @@ void Supervisor::finish(Slot slot, Instant now) {
   const StopReason reason = unit.stop_reason;
   unit.phase = Phase::none;
   unit.stop_reason = StopReason::none;
-  unit.kill_at = never;
+  unit.kill_at = end_of_time;
   unit.left_behind = false;
   disarm(slot, TimerKind::state);
   const bool stopped = reason != StopReason::none && reason != StopReason::condemned;
   if (stopped) {
-    if (type_of(rule(slot)) != ServiceType::oneshot || unit.stop_began != never) {
-      report(ReportKind::stopped, slot, unit.stop_began == never ? Duration::zero() : now - unit.stop_began);
+    if (type_of(rule(slot)) != ServiceType::oneshot || unit.stop_began != end_of_time) {
+      report(ReportKind::stopped, slot, unit.stop_began == end_of_time ? Duration::zero() : now - unit.stop_began);
     }
     unit.fresh = true;
     unit.attempt_failed = false;
     unit.log_waited = false;
   }
-  unit.stop_began = never;
+  unit.stop_began = end_of_time;
   if (unit.restart_pending) {
     unit.restart_pending = false;
     unit.next = Next::none;

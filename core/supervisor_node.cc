@@ -18,7 +18,7 @@ constexpr Duration longest_nag = std::chrono::hours(1);
 }  // namespace
 
 void Supervisor::look_at_node(Instant now) {
-  if (booted_at_ == never) return;
+  if (booted_at_ == end_of_time) return;
   if (step_ != Step::running) return next_step(now);
   if (!was_healthy_ && unhealthy_ == 0) {
     was_healthy_ = true;
@@ -89,7 +89,7 @@ void Supervisor::cut_stops(Instant now) {
   if (step_ != Step::services) return;
   for (Slot slot = 0; slot < size(); ++slot) {
     Unit& unit = units_[slot];
-    if (unit.kill_at == never || unit.late) continue;
+    if (unit.kill_at == end_of_time || unit.late) continue;
     const Instant cut = now + stop_timeout(slot, now);
     if (cut >= unit.kill_at) continue;
     unit.kill_at = cut;

@@ -170,8 +170,8 @@ void Supervisor::start(Slot slot, Instant now) {
   unit.cause = Cause::none;
   unit.stop_reason = StopReason::none;
   unit.next = Next::none;
-  unit.next_start = never;
-  unit.ready_at = never;
+  unit.next_start = end_of_time;
+  unit.ready_at = end_of_time;
   if (type_of(rule(slot)) == ServiceType::periodic) {
     unit.ready_at = now;
     unit.due = rule(slot).at_start != 0;
@@ -377,7 +377,7 @@ void Supervisor::end_periodic_run(Slot slot, Instant now) {
   Unit& unit = units_[slot];
   unit.phase = Phase::none;
   unit.stop_reason = StopReason::none;
-  unit.kill_at = never;
+  unit.kill_at = end_of_time;
   disarm(slot, TimerKind::state);
   // The schedule is the retry, but lack of a resource is not the run's failure.
   if (unit.cause == Cause::no_resource) {

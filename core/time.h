@@ -21,6 +21,6 @@ struct MonotonicTime {
 };
 using Instant = MonotonicTime::time_point;
 
-inline constexpr Instant never = Instant::max();
+inline constexpr Instant end_of_time = Instant::max();
 
 }  // namespace hcrc

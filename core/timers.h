@@ -18,9 +18,9 @@ class Timers {
  public:
   explicit Timers(std::uint32_t keys) : position_(keys, absent) { heap_.reserve(keys); }
 
-  // Arms the timer, or moves it. `never` disarms.
+  // Arms the timer, or moves it. `end_of_time` disarms.
   void arm(std::uint32_t key, Instant at) {
-    if (at == never) return disarm(key);
+    if (at == end_of_time) return disarm(key);
     if (position_[key] == absent) {
       position_[key] = static_cast<std::uint32_t>(heap_.size());
       heap_.push_back({at, key});
@@ -46,8 +46,8 @@ class Timers {
   }
 
   bool armed(std::uint32_t key) const { return position_[key] != absent; }
-  Instant at(std::uint32_t key) const { return armed(key) ? heap_[position_[key]].at : never; }
-  Instant earliest() const { return heap_.empty() ? never : heap_.front().at; }
+  Instant at(std::uint32_t key) const { return armed(key) ? heap_[position_[key]].at : end_of_time; }
+  Instant earliest() const { return heap_.empty() ? end_of_time : heap_.front().at; }
 
   // The key of a timer that is due, disarmed; there must be one.
   std::uint32_t take() {

@@ -14,7 +14,7 @@ namespace {
 
 // Instants are monotonic; people read the wall clock, as it is at the moment of the answer.
 std::optional<std::int64_t> wall_clock_ms(Instant at) {
-  if (at == never) return std::nullopt;
+  if (at == end_of_time) return std::nullopt;
   timespec real{};
   clock_gettime(CLOCK_REALTIME, &real);
   const auto now_ms = static_cast<std::int64_t>(real.tv_sec) * 1'000 + real.tv_nsec / 1'000'000;

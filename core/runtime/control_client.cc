@@ -41,7 +41,7 @@ void ControlClient::drop() {
   watcher_.stop();
   connection_.reset();
   set_state(State::free);
-  deadline_ = never;
+  deadline_ = end_of_time;
   --server_->clients_;
   server_->place_is_free();
 }
@@ -185,7 +185,7 @@ bool ControlClient::flush(Instant now) {
   if (state_ == State::answering) {
     deadline_ = now + ControlServer::writing_time;
   } else {
-    deadline_ = half_closed_ ? now + half_closed_look : never;
+    deadline_ = half_closed_ ? now + half_closed_look : end_of_time;
   }
   watch();
   return true;

@@ -63,7 +63,7 @@ class ControlClient {
   FdWatcher watcher_;
   State state_ = State::free;
   bool half_closed_ = false;
-  Instant deadline_ = never;
+  Instant deadline_ = end_of_time;
   Instant since_{};
   Peer peer_;
   Request request_;  // views of in_

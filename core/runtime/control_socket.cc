@@ -107,7 +107,7 @@ std::expected<void, Error> ControlServer::open(EventLoop& loop, const RunDir& ru
 }
 
 void ControlServer::resume_accepting() {
-  accept_again_ = never;
+  accept_again_ = end_of_time;
   watcher_.start(
       *loop_, listener_.get(), {.readable = true},
       [](void* self, Readiness) { static_cast<ControlServer*>(self)->accept_some(); }, this);
@@ -130,14 +130,14 @@ ControlClient* ControlServer::free_place() {
 }
 
 void ControlServer::place_is_free() {
-  if (listener_ && !watcher_.active() && accept_again_ == never) resume_accepting();
+  if (listener_ && !watcher_.active() && accept_again_ == end_of_time) resume_accepting();
 }
 
 void ControlServer::accept_some() {
   const Instant now = EventLoop::now();
   for (int i = 0; i < accepts_in_a_turn; ++i) {
     if (free_place() == nullptr) {
-      pause_accepting(never);
+      pause_accepting(end_of_time);
       break;
     }
     Descriptor connection(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -206,7 +206,7 @@ void ControlServer::close() {
   unlinkat(folder_fd_, std::string(run_dir_file::control).c_str(), 0);
   listener_.reset();
   for (ControlClient& client : std::span(places_.get(), bounds::control_clients)) client.flush_and_drop();
-  accept_again_ = next_deadline_ = never;
+  accept_again_ = next_deadline_ = end_of_time;
   poked_ = false;
 }
 

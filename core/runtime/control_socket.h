@@ -113,7 +113,7 @@ class ControlServer {
 
   // Something has changed: every waiting client's handler is asked again.
   void poke();
-  // When expire() is to be called; `never` while there is nothing to expire.
+  // When expire() is to be called; `end_of_time` while there is nothing to expire.
   Instant next_deadline() const { return next_deadline_; }
   void expire(Instant now);
   // Sends what can be sent at once, closes every connection, unlinks the socket. For the end of the runtime.
@@ -140,8 +140,8 @@ class ControlServer {
   std::unique_ptr<ControlClient[]> places_;
   std::size_t clients_ = 0;
   std::size_t waiting_ = 0;
-  Instant accept_again_ = never;  // where the kernel had no descriptor for a newcomer
-  Instant next_deadline_ = never;
+  Instant accept_again_ = end_of_time;  // where the kernel had no descriptor for a newcomer
+  Instant next_deadline_ = end_of_time;
   uid_t own_uid_ = 0;
   bool answering_ = false;  // a handler is being asked
   bool poked_ = false;      // it, or what it did, has changed something

@@ -144,7 +144,7 @@ void EventLoop::set_deadline(Instant deadline, Callback callback, void* context)
   watchers_->deadline_callback = callback;
   watchers_->deadline_context = context;
   ev_timer_stop(loop_, &watchers_->deadline);
-  if (deadline == never) return;
+  if (deadline == end_of_time) return;
   ev_now_update(loop_);
   const Duration left = deadline > now() ? deadline - now() : Duration::zero();
   ev_timer_set(&watchers_->deadline, std::chrono::duration<double>(left).count(), 0.);

@@ -86,7 +86,7 @@ class EventLoop {
   static Instant now();
 
   // Called once when `deadline` has come (never early by more than the clock's grain: the callee looks at the time). A new
-  // deadline replaces the old one; `never` takes it away.
+  // deadline replaces the old one; `end_of_time` takes it away.
   void set_deadline(Instant deadline, Callback callback, void* context);
 
   // Called after the callbacks of each turn: where work that several events share is done once.

@@ -100,7 +100,7 @@ void NotifySocket::watch() {
 }
 
 void NotifySocket::drain() {
-  if (!socket_ || paused_until_ != never) return;
+  if (!socket_ || paused_until_ != end_of_time) return;
   const Instant now = EventLoop::now();
   if (now - second_began_ >= second) {
     second_began_ = now;
@@ -116,7 +116,7 @@ void NotifySocket::drain() {
 
 void NotifySocket::expire(Instant now) {
   if (paused_until_ > now) return;
-  paused_until_ = never;
+  paused_until_ = end_of_time;
   watch();
 }
 

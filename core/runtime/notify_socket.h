@@ -65,7 +65,7 @@ class NotifySocket {
   void* context_ = nullptr;
   Instant second_began_{};
   std::uint32_t in_this_second_ = 0;
-  Instant paused_until_ = never;
+  Instant paused_until_ = end_of_time;
 };
 
 }  // namespace hcrc

@@ -12,7 +12,6 @@
 #include <cstring>
 
 #include "core/runtime/copier.h"
-#include "core/runtime/expand.h"
 #include "core/runtime/leftovers.h"
 #include "core/story.h"
 
@@ -22,8 +21,6 @@ namespace {
 
 // SIGRTMIN+3 as container engines send it; the number is fixed, whatever a libc takes for itself.
 constexpr int stop_by_engine = 37;
-
-constexpr Milliseconds orphan_look(20);
 
 // At most this many children at once for each service: its own process, a helper, a probe, one waiting for its lock, and its
 // copier; and CMD.
@@ -47,7 +44,7 @@ Shell::Shell(const Database& database, Setup setup, const RuntimeFacts& facts, C
       table_(children_of_a_service * database.size() + 1),
       answers_(*this),
       services_(database.size() + 1) {
-  spared_.reserve(2 * database.size());
+  spared_.reserve((children_of_a_service + 1) * database.size() + 1);
   for (Slot slot = 0; slot <= database.size(); ++slot) {
     Service& one = services_[slot];
     for (Process* process : {&one.main, &one.helper, &one.probe}) {
@@ -56,8 +53,8 @@ Shell::Shell(const Database& database, Setup setup, const RuntimeFacts& facts, C
     }
     if (slot == database.size() || !checks_by_socket(database.service(slot))) continue;
     one.check = std::make_unique<Probe>();
-    one.ready_address = spawner_.address(database, slot, database.service(slot).ready_address);
-    one.health_address = spawner_.address(database, slot, database.service(slot).health_address);
+    one.ready_address.assign(spawner_.address(database, slot, database.service(slot).ready_address));
+    one.health_address.assign(spawner_.address(database, slot, database.service(slot).health_address));
   }
 }
 
@@ -164,7 +161,7 @@ void Shell::do_it(const effect::SignalProcess& effect) {
 void Shell::do_it(const effect::SignalLeftovers& effect) {
   Service& one = service(effect.slot);
   if (one.session == 0) return;
-  signal_left(one.session, effect.signal);
+  signal_left(one.session, effect.signal, one.main.pid != 0 ? Leader::may_live : Leader::reaped);
   if (one.main.pid != 0) return;
   if (!one.leftovers) {
     one.leftovers = true;
@@ -209,8 +206,9 @@ void Shell::do_it(const effect::Probe& effect) {
                                                 .reason = result.text.view()});
     }
   };
-  const auto known = one.check->start(loop_, http ? ProbeKind::http : ProbeKind::tcp,
-                                      effect.health ? one.health_address : one.ready_address, Answered::by, &one.probe);
+  const auto known =
+      one.check->start(loop_, http ? ProbeKind::http : ProbeKind::tcp,
+                       (effect.health ? one.health_address : one.ready_address).view(), Answered::by, &one.probe);
   if (known) Answered::by(&one.probe, *known);
 }
 
@@ -268,7 +266,7 @@ void Shell::do_it(const effect::NodeReport& effect) {
 
 void Shell::do_it(const effect::Outward& effect) {
   if (effect.ready && setup_.notify_fd >= 0) {
-    [[maybe_unused]] const ssize_t written = write(setup_.notify_fd, "\n", 1);
+    [[maybe_unused]] const ssize_t written = ::write(setup_.notify_fd, "\n", 1);
     close(setup_.notify_fd);
     setup_.notify_fd = -1;
   }

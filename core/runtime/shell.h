@@ -8,6 +8,7 @@
 // changed.
 #pragma once
 
+#include <signal.h>
 #include <sys/types.h>
 
 #include <array>
@@ -25,6 +26,7 @@
 #include "core/runtime/control_socket.h"
 #include "core/runtime/descriptor.h"
 #include "core/runtime/event_loop.h"
+#include "core/runtime/leftovers.h"
 #include "core/runtime/log_pipes.h"
 #include "core/runtime/notify_socket.h"
 #include "core/runtime/probe.h"
@@ -83,8 +85,9 @@ class Shell final : public NodeView {
     std::unique_ptr<Probe> check;  // of tcp and http, where there is one
     std::uint32_t probe_number = 0;
     Run probe_run = 0;
-    std::string ready_address;  // variables filled in
-    std::string health_address;
+    // Variables filled in; a child sends them where it alone knows their values.
+    FixedText<Probe::address_bytes> ready_address;
+    FixedText<Probe::address_bytes> health_address;
     pid_t session = 0;  // of the last run's own process
     pid_t lock_waiter = 0;
     bool leftovers = false;  // of a dead leader; the supervisor waits for their end
@@ -128,6 +131,8 @@ class Shell final : public NodeView {
   void look_for_leftovers();
   void look_for_orphans();
   std::int32_t sweep(int signal);
+  KnownChildren known_children() const;
+  std::span<const pid_t> children();
   Service& service(Slot slot) { return services_[slot]; }
   std::string_view name(Slot slot) const;
   void watch_ready_fd(Slot slot);
@@ -155,7 +160,7 @@ class Shell final : public NodeView {
   bool changed_ = false;
   bool performing_ = false;
   bool unknown_reaped_ = false;
-  Instant look_again_ = never;  // during the sweep: what is not our child tells nobody of its end
+  Instant look_again_ = end_of_time;  // during the sweep: what is not our child tells nobody of its end
   bool exited_ = false;
   int exit_code_ = 111;
 };

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "core/runtime/leftovers.h"
+#include "core/runtime/panic.h"
 #include "core/runtime/shell.h"
 
 namespace hcrc {
@@ -17,6 +18,8 @@ namespace {
 
 // Children reaped in one turn: 20,000 at once must not make timers late.
 constexpr int reaped_at_once = 256;
+
+constexpr Milliseconds orphan_look(20);
 
 Role role_of(ProcessRole role) {
   switch (role) {
@@ -69,6 +72,7 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
       if (!streams) return no_process(slot, run, Role::main, streams.error());
       request.streams = *streams;
     }
+    if (database_.service(slot).lock != format::none) request.children = children();
     if (notify_.usable()) request.notify_path = notify_.path().c_str();
     if (static_cast<ReadyKind>(supervisor_.rule(slot).ready_kind) == ReadyKind::fd) {
       int ends[2];
@@ -84,6 +88,18 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   if (!begin(process, request, slot, run, kind, error)) return no_process(slot, run, role_of(role), error);
   if (main) one.session = process.pid;
   if (one.ready_fd && role == ProcessRole::main) watch_ready_fd(slot);
+}
+
+KnownChildren Shell::known_children() const {
+  return {
+      .knows = [](const void* table, pid_t pid) { return static_cast<const ProcessTable*>(table)->find(pid).has_value(); },
+      .context = &table_};
+}
+
+std::span<const pid_t> Shell::children() {
+  spared_.clear();
+  table_.each([this](const Child& child) { spared_.push_back(child.pid); });
+  return spared_;
 }
 
 // Forks and watches the child's answer.
@@ -151,6 +167,8 @@ void Shell::take_answer(Process& process, const SpawnAnswer& answer) {
     case SpawnAnswer::Kind::note:
       console_.line(text.put(name(process.slot)).put(": ").put(answer.detail.view()).view());
       return;
+    case SpawnAnswer::Kind::ready_address: service(process.slot).ready_address.assign(answer.detail.view()); return;
+    case SpawnAnswer::Kind::health_address: service(process.slot).health_address.assign(answer.detail.view()); return;
     case SpawnAnswer::Kind::skipped:
       process.answered = process.failed = true;
       return dispatch(event::Skipped{.slot = process.slot, .run = process.run, .reason = answer.detail.view()});
@@ -170,6 +188,9 @@ void Shell::take_answer(Process& process, const SpawnAnswer& answer) {
       process.answered = process.failed = true;
       if (is_probe(process.role)) return;  // its exit says that the probe failed
       write_failure(answer, text);
+      if (lacks_resource(answer)) {
+        return dispatch(event::NoResource{.slot = process.slot, .run = process.run, .role = role, .reason = text.view()});
+      }
       return dispatch(event::StartFailed{
           .slot = process.slot, .run = process.run, .role = role, .permanent = answer.permanent, .reason = text.view()});
   }
@@ -239,7 +260,7 @@ void Shell::process_ended(Process& process, ChildKind kind, ExitStatus status) {
     read_ready_fd(process.slot);
     one.ready_watcher.stop();
     one.ready_fd.reset();
-    leftovers = any_left(one.session);
+    leftovers = any_left(one.session, known_children());
     if (leftovers) {
       one.leftovers = true;
       ++leftovers_;
@@ -253,7 +274,7 @@ void Shell::process_ended(Process& process, ChildKind kind, ExitStatus status) {
 void Shell::look_for_leftovers() {
   for (Slot slot = 0; slot <= supervisor_.size() && leftovers_ > 0; ++slot) {
     Service& one = service(slot);
-    if (!one.leftovers || any_left(one.session)) continue;
+    if (!one.leftovers || any_left(one.session, known_children())) continue;
     one.leftovers = false;
     --leftovers_;
     dispatch(event::LeftoversGone{.slot = slot, .run = one.main.run});
@@ -262,8 +283,7 @@ void Shell::look_for_leftovers() {
 
 // Signals what no service owns; 0 only counts. How many there are.
 std::int32_t Shell::sweep(int signal) {
-  spared_.clear();
-  table_.each([this](const Child& child) { spared_.push_back(child.pid); });
+  children();
   for (Slot slot = 0; slot < supervisor_.size(); ++slot) {
     if (service(slot).leftovers) spared_.push_back(service(slot).session);
   }
@@ -271,7 +291,7 @@ std::int32_t Shell::sweep(int signal) {
 }
 
 void Shell::look_for_orphans() {
-  look_again_ = never;
+  look_again_ = end_of_time;
   if (!sweeping_) return;
   if (sweep(0) > 0) {
     look_again_ = EventLoop::now() + orphan_look;

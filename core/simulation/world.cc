@@ -57,7 +57,7 @@ void World::schedule(Duration after, What what, Slot slot, ExitStatus status, co
 void World::run_until(Duration time) {
   const Instant end(time);
   while (!exit_code_) {
-    const Instant happening = heap_.empty() ? never : heap_.front().at;
+    const Instant happening = heap_.empty() ? end_of_time : heap_.front().at;
     const Instant deadline = supervisor_.deadline();
     if (std::min(happening, deadline) > end) break;
     if (happening <= deadline) {
@@ -76,8 +76,8 @@ void World::run_until(Duration time) {
 
 void World::run_to_rest(Duration horizon) {
   while (!exit_code_) {
-    const Instant next = std::min(heap_.empty() ? never : heap_.front().at, supervisor_.deadline());
-    if (next == never || next - now_ > horizon) return;
+    const Instant next = std::min(heap_.empty() ? end_of_time : heap_.front().at, supervisor_.deadline());
+    if (next == end_of_time || next - now_ > horizon) return;
     run_until(next.time_since_epoch());
   }
 }

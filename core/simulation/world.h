@@ -133,7 +133,7 @@ class World {
   std::uint64_t order_ = 0;
   std::uint64_t steps_ = 0;
   Instant now_{};
-  Instant shutdown_at_ = never;
+  Instant shutdown_at_ = end_of_time;
   std::optional<std::uint8_t> exit_code_;
   std::vector<std::string> trace_;
   std::vector<std::string> broken_;

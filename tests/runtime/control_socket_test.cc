@@ -171,7 +171,7 @@ TEST_CASE("The control socket is 0600 whatever the umask, and gone in the end") 
   REQUIRE(lstat(node.path().c_str(), &status) == 0);
   CHECK(S_ISSOCK(status.st_mode));
   CHECK((status.st_mode & 07777) == 0600);
-  CHECK(node.server.next_deadline() == never);
+  CHECK(node.server.next_deadline() == end_of_time);
   node.server.close();
   CHECK_FALSE(std::filesystem::exists(node.path()));
 }
@@ -182,7 +182,7 @@ TEST_CASE("A request is answered in lines, then the connection is closed") {
   CHECK(node.answer("health\r\n") == "{\"result\":\"failed\",\"code\":1,\"text\":\"holochain: held\"}\n");
   CHECK(node.handler.peer_uid == geteuid());
   CHECK(node.server.clients() == 0);
-  CHECK(node.server.next_deadline() == never);
+  CHECK(node.server.next_deadline() == end_of_time);
 }
 
 TEST_CASE("What is no request is told so, and reaches no handler") {
@@ -249,7 +249,7 @@ TEST_CASE("A request that waits is answered after a poke, and not before") {
   Client client(node.path());
   client.say("wait --up\n");
   REQUIRE(loop_until(node.loop, [&] { return node.handler.asked == 1; }));
-  CHECK(node.server.next_deadline() == never);
+  CHECK(node.server.next_deadline() == end_of_time);
   node.server.poke();
   CHECK(node.handler.asked == 2);
   CHECK_FALSE(client.closed());
@@ -271,7 +271,7 @@ TEST_CASE("A handler may poke") {
   node.server.expire(EventLoop::now());
   CHECK(waiting.closed());
   CHECK(waiting.heard() == "{\"result\":\"ok\"}\n");
-  CHECK(node.server.next_deadline() == never);
+  CHECK(node.server.next_deadline() == end_of_time);
 }
 
 TEST_CASE("A silent client has five seconds") {
@@ -294,7 +294,7 @@ TEST_CASE("A client that takes nothing of its answer has ten seconds") {
   Client client(node.path());
   client.say("status\n");
   // The server writes until the kernel's buffer is full; only then is there a deadline.
-  REQUIRE(loop_until(node.loop, [&] { return node.handler.asked > 0 && node.server.next_deadline() != never; }));
+  REQUIRE(loop_until(node.loop, [&] { return node.handler.asked > 0 && node.server.next_deadline() != end_of_time; }));
   const Instant deadline = node.server.next_deadline();
   CHECK(deadline > EventLoop::now() + ControlServer::writing_time - 5s);
   node.server.expire(deadline);
@@ -330,7 +330,7 @@ TEST_CASE("A client that sends no more gets its answer, and is noticed when it g
   Node node;
   Client client(node.path());
   client.say("wait --up\n").say_no_more();
-  REQUIRE(loop_until(node.loop, [&] { return node.server.next_deadline() != never && node.handler.asked == 1; }));
+  REQUIRE(loop_until(node.loop, [&] { return node.server.next_deadline() != end_of_time && node.handler.asked == 1; }));
   SECTION("it stays") {
     node.server.expire(node.server.next_deadline());
     CHECK(node.server.clients() == 1);
@@ -535,7 +535,7 @@ TEST_CASE("Without a descriptor for a newcomer it is left alone for a second, th
   REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
   const rlimit tight{.rlim_cur = 3, .rlim_max = limit.rlim_max};
   REQUIRE(setrlimit(RLIMIT_NOFILE, &tight) == 0);
-  const bool paused = loop_until(node.loop, [&] { return node.server.next_deadline() != never; });
+  const bool paused = loop_until(node.loop, [&] { return node.server.next_deadline() != end_of_time; });
   REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
   REQUIRE(paused);
   turn(node.loop, 20);

@@ -26,7 +26,7 @@ inline bool loop_until(EventLoop& loop, std::function<bool()> so, Duration limit
       },
       &run);
   loop.run();
-  loop.set_deadline(never, nullptr, nullptr);
+  loop.set_deadline(end_of_time, nullptr, nullptr);
   loop.set_turn_end(nullptr, nullptr);
   return run.came;
 }

@@ -145,7 +145,7 @@ TEST_CASE("One who floods it makes it pause for the rest of the second, and noth
   Node node;
   REQUIRE(node.open() == "opened");
   std::size_t sent = 0;
-  while (node.socket.next_deadline() == never) {
+  while (node.socket.next_deadline() == end_of_time) {
     if (tell(node.socket.path(), "WATCHDOG=1")) {
       ++sent;
     } else {
@@ -159,9 +159,9 @@ TEST_CASE("One who floods it makes it pause for the rest of the second, and noth
   CHECK(node.told.size() == before);
   CHECK(node.socket.next_deadline() <= EventLoop::now() + std::chrono::seconds(1));
   node.socket.expire(node.socket.next_deadline() - Duration(1));
-  CHECK(node.socket.next_deadline() != never);
+  CHECK(node.socket.next_deadline() != end_of_time);
   node.socket.expire(node.socket.next_deadline());
-  CHECK(node.socket.next_deadline() == never);
+  CHECK(node.socket.next_deadline() == end_of_time);
   // The rest comes, in as many turns as it takes; a second pause may be due within.
   REQUIRE(loop_until(node.loop, [&] {
     node.socket.expire(node.socket.next_deadline());
