@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/bounds.h"
 #include "core/control_protocol.h"
 #include "core/story.h"
 #include "core/text.h"
@@ -30,7 +31,7 @@ std::optional<std::int64_t> time_of(const JsonValue& object, std::string_view ke
 std::string duration(std::int64_t ms) {
   std::array<char, 64> room;
   TextWriter out(room);
-  put_duration(out, Milliseconds(std::max<std::int64_t>(ms, 0)));
+  put_duration(out, Milliseconds(std::clamp<std::int64_t>(ms, 0, bounds::duration_ms)));
   return std::string(out.view());
 }
 

@@ -78,6 +78,15 @@ TEST_CASE("A table of a status without services, or with holes, is still one") {
   CHECK(view.table(now_ms, false).find("SERVICE") != std::string::npos);
 }
 
+TEST_CASE("An instant of another age does no harm") {
+  StatusView view;
+  take(view, R"({"node":{"state":"up","since":"0719-01-01T00:00:00.000Z"}})");
+  take(
+      view,
+      R"({"service":{"name":"a","state":"up","since":"9999-12-31T23:59:59.999Z","next_start":"9999-12-31T23:59:59.999Z"}})");
+  CHECK(view.table(now_ms, false).find("node up, running for ") == 0);
+}
+
 TEST_CASE("What a terminal would obey is taken out") {
   CHECK(for_terminal("a\x1b[2Jb\r\n\x7f") == "a?[2Jb???");
   CHECK(for_terminal("\xC2\x9B"
