@@ -326,6 +326,11 @@ void tell(const Supervisor& supervisor, const effect::NodeReport& report, TextWr
   }
 }
 
+std::string_view state_in_words(const Unit& unit) {
+  if (unit.ended) return "ended";
+  return unit.state == State::backoff ? std::string_view("in backoff") : text(unit.state);
+}
+
 std::optional<Slot> cause_of(const Supervisor& supervisor, Slot slot) {
   if (slot >= supervisor.size()) return std::nullopt;
   const Unit& unit = supervisor.unit(slot);
@@ -372,7 +377,7 @@ void why_waiting(const Supervisor& supervisor, Slot slot, TextWriter& line) {
   if (const auto cause = cause_of(supervisor, slot)) {
     const Unit& other = supervisor.unit(*cause);
     line.put("waits for ").put(name(supervisor, *cause)).put(", which is ");
-    line.put(other.ended ? std::string_view("ended") : text(other.state));
+    line.put(state_in_words(other));
     if (!other.wanted && other.stopped_by_operator) line.put(" because an operator stopped it");
     return;
   }

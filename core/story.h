@@ -26,6 +26,9 @@ void why(const Supervisor& supervisor, Slot slot, Instant now, TextWriter& line)
 // The service whose state explains this one's: the next link of the chain of causes.
 std::optional<Slot> cause_of(const Supervisor& supervisor, Slot slot);
 
+// The state as it stands in a sentence: "web is in backoff", "web is ended".
+std::string_view state_in_words(const Unit& unit);
+
 // "5m3s", "1.2s", "250ms": rounded for people.
 void put_duration(TextWriter& line, Duration duration);
 // "exited with 42", "killed by SIGSEGV", "killed by SIGKILL: out of memory (limit 256M)".

@@ -172,9 +172,7 @@ Progress ControlAnswers::why(const Request& request, ControlAnswer& answer) {
     Line bytes;
     TextWriter text_line(bytes);
     const Unit& unit = supervisor.unit(*next);
-    text_line.put(supervisor.database().name(*next))
-        .put(" is ")
-        .put(unit.ended ? std::string_view("ended") : text(unit.state));
+    text_line.put(supervisor.database().name(*next)).put(" is ").put(state_in_words(unit));
     Line reason_bytes;
     TextWriter reason(reason_bytes);
     hcrc::why(supervisor, *next, EventLoop::now(), reason);
@@ -228,7 +226,7 @@ Progress ControlAnswers::command(const Request& request, ControlAnswer& answer) 
     if (bad) {
       Line bytes;
       TextWriter line(bytes);
-      line.put(supervisor.database().name(*bad)).put(" is ").put(text(supervisor.unit(*bad).state)).put(": ");
+      line.put(supervisor.database().name(*bad)).put(" is ").put(state_in_words(supervisor.unit(*bad))).put(": ");
       hcrc::why(supervisor, *bad, EventLoop::now(), line);
       return answer.fail(exit_code::failed, line.view());
     }
@@ -276,7 +274,7 @@ Progress ControlAnswers::wait(const Request& request, ControlAnswer& answer) {
   if (bad) {
     Line bytes;
     TextWriter line(bytes);
-    line.put(supervisor.database().name(*bad)).put(" is ").put(text(supervisor.unit(*bad).state)).put(": ");
+    line.put(supervisor.database().name(*bad)).put(" is ").put(state_in_words(supervisor.unit(*bad))).put(": ");
     hcrc::why(supervisor, *bad, EventLoop::now(), line);
     return answer.fail(exit_code::failed, line.view());
   }
@@ -302,7 +300,7 @@ Progress ControlAnswers::health(ControlAnswer& answer) {
   if (!worst) return answer.ok();
   Line bytes;
   TextWriter line(bytes);
-  line.put(supervisor.database().name(*worst)).put(" is ").put(text(supervisor.unit(*worst).state));
+  line.put(supervisor.database().name(*worst)).put(" is ").put(state_in_words(supervisor.unit(*worst)));
   Line reason_bytes;
   TextWriter reason(reason_bytes);
   hcrc::why(supervisor, *worst, EventLoop::now(), reason);
