@@ -148,7 +148,7 @@ class Supervisor {
     bool no_target = false;                        // the target is `none`
     std::optional<Slot> target;                    // a service or bundle; without one everything with autostart
     std::optional<Exhausted> essential_exhausted;  // HCRC_ON_EXHAUSTED
-    bool notify_usable = true;                     // else `notify = true` counts as ready when spawned
+    bool notify_usable = true;                     // see without_notify()
     std::uint64_t seed = 0;
     // Of services whose conditions on the environment do not hold, by slot; empty: all hold.
     std::vector<bool> env_skipped;
@@ -156,6 +156,9 @@ class Supervisor {
 
   // `database` must outlive the supervisor. Starts nothing: boot() does.
   Supervisor(const Database& database, const Options& options);
+
+  // There is no notify socket: `notify = true` counts as ready when spawned. Before boot().
+  void without_notify() { options_.notify_usable = false; }
 
   void boot(Instant now);
   void handle(const Event& event, Instant now);

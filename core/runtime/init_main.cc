@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -13,6 +14,7 @@
 #include "core/runtime/console.h"
 #include "core/runtime/database_file.h"
 #include "core/runtime/options.h"
+#include "core/runtime/panic.h"
 #include "core/runtime/run_dir.h"
 #include "core/runtime/shell.h"
 #include "core/runtime/spawn.h"
@@ -73,7 +75,6 @@ int run(const hcrc::InitOptions& options, const hcrc::RuntimeFacts& facts) {
   auto run_dir = hcrc::RunDir::take({.named = options.run_dir, .xdg_runtime_dir = variable("XDG_RUNTIME_DIR")});
   if (!run_dir && run_dir.error().kind == hcrc::RunDirError::Kind::occupied)
     return fail(system_failure, run_dir.error().sentence);
-  supervisor.notify_usable = run_dir.has_value();
 
   auto console = std::make_unique<hcrc::Console>();
   console->set_verbosity(options.verbosity);
@@ -89,6 +90,7 @@ int run(const hcrc::InitOptions& options, const hcrc::RuntimeFacts& facts) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::set_terminate([] { hcrc::panic("an exception that nobody expected"); });
   // Descriptors 0 to 2 must be something, or the first socket becomes our stderr.
   hcrc::secure_standard_descriptors();
   const auto options = hcrc::parse_options(std::span(argv, static_cast<std::size_t>(argc)).subspan(argc > 0 ? 1 : 0),

@@ -13,6 +13,7 @@
 
 #include "core/runtime/copier.h"
 #include "core/runtime/leftovers.h"
+#include "core/runtime/panic.h"
 #include "core/story.h"
 
 namespace hcrc {
@@ -25,6 +26,18 @@ constexpr int stop_by_engine = 37;
 // At most this many children at once for each service: its own process, a helper, a probe, one waiting for its lock, and its
 // copier; and CMD.
 constexpr std::size_t children_of_a_service = 5;
+
+// What a panic still knows: the children, which it asks to end.
+const ProcessTable* panicking_table = nullptr;
+pid_t panicking_pid = 0;  // a fork of ours that panics before its exec must end nobody
+
+void end_children() {
+  if (getpid() != panicking_pid) return;
+  panicking_table->each([](const Child& child) {
+    kill(child.pid, SIGTERM);
+    kill(child.pid, SIGCONT);
+  });
+}
 
 bool checks_by_socket(const format::ServiceRecord& rule) {
   const auto ready = static_cast<ReadyKind>(rule.ready_kind);
@@ -44,6 +57,9 @@ Shell::Shell(const Database& database, Setup setup, const RuntimeFacts& facts, C
       table_(children_of_a_service * database.size() + 1),
       answers_(*this),
       services_(database.size() + 1) {
+  panicking_table = &table_;
+  panicking_pid = getpid();
+  set_panic_hook(end_children);
   spared_.reserve((children_of_a_service + 1) * database.size() + 1);
   for (Slot slot = 0; slot <= database.size(); ++slot) {
     Service& one = services_[slot];
@@ -57,6 +73,8 @@ Shell::Shell(const Database& database, Setup setup, const RuntimeFacts& facts, C
     one.health_address.assign(spawner_.address(database, slot, database.service(slot).health_address));
   }
 }
+
+Shell::~Shell() { set_panic_hook(nullptr); }
 
 std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
   if (!loop_.open()) return std::unexpected(std::string("the event loop cannot be made: ") + std::strerror(errno));
@@ -72,6 +90,7 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
       console_.line(opened.error().sentence);
     }
   }
+  if (!notify_.usable()) supervisor_.without_notify();
   // A write to a pipe or socket whose other end is gone is an error to us, never our end.
   ::signal(SIGPIPE, SIG_IGN);
   const auto on_signal = [](void* shell, int signal) {

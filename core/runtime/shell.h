@@ -50,6 +50,9 @@ class Shell final : public NodeView {
   };
 
   Shell(const Database& database, Setup setup, const RuntimeFacts& facts, Console& console);
+  ~Shell();
+  Shell(const Shell&) = delete;
+  Shell& operator=(const Shell&) = delete;
 
   // Opens loop, sockets and signals. Without a run dir (none could be had) there is neither control nor notify socket. An
   // error is a sentence; nothing was started.
