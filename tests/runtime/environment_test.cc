@@ -109,8 +109,8 @@ TEST_CASE("an environment file has the form of Docker's") {
                                           "E=a=b",
                                           runtime);
   REQUIRE(added);
-  CHECK(environment.entries() == std::vector<std::string>{"A=1", "B= two  ", "C=\"quoted\" ${A} # kept", "D=", "E=a=b",
-                                                          "PASSED=on"});
+  CHECK(environment.entries() ==
+        std::vector<std::string>{"A=1", "B= two  ", "C=\"quoted\" ${A} # kept", "D=", "E=a=b", "PASSED=on"});
 }
 
 TEST_CASE("wrong lines of an environment file are named") {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/bounds.h"
 #include "core/database.h"
 #include "core/database_writer.h"
 #include "core/graph.h"

@@ -32,7 +32,8 @@ TEST_CASE("a message comes back as it was sent") {
   SpawnAnswer answer;
   CHECK(read_answer(pipe.read.get(), answer) == AnswerRead::nothing_yet);
   const std::string longest(SpawnAnswer::detail_bytes, 'x');
-  send_answer(pipe.write.get(), {.kind = SpawnAnswer::Kind::note, .stage = {}, .permanent = false, .error = 0, .detail = {}});
+  send_answer(pipe.write.get(),
+              {.kind = SpawnAnswer::Kind::note, .stage = {}, .permanent = false, .error = 0, .detail = {}});
   send_answer(pipe.write.get(), {.kind = SpawnAnswer::Kind::failed,
                                  .stage = Stage::command,
                                  .permanent = true,

@@ -1,0 +1,25 @@
+// The last step: finding the program and executing it.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/runtime/spawn_answer.h"
+
+namespace hcrc {
+
+// Where a name without `/` is looked for when PATH is not set, or empty.
+inline constexpr std::string_view default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+// All dispositions to default, those too that the C library keeps to itself. Ignored ones would outlive an exec.
+void reset_signals();
+
+// Executes `words` with `entries` for its environment; a name without `/` is looked up in `path`, as execvp(3) does, but
+// nothing is ever given to a shell. Unblocks all signals right before. Returns only with a failure.
+StartFailure execute(const std::vector<std::string>& words, const std::vector<std::string>& entries,
+                     std::optional<std::string_view> path);
+
+}  // namespace hcrc

@@ -1,0 +1,181 @@
+#include "core/runtime/leftovers.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <string_view>
+
+#include "core/runtime/descriptor.h"
+#include "core/runtime/proc_listing.h"
+#include "core/runtime/process_tree.h"
+#include "core/text.h"
+
+namespace hcrc {
+
+namespace {
+
+// Processes that a fork bomb makes while its session is walked through are found by the next walk.
+constexpr int walks_at_most = 8;
+
+bool there_is(pid_t pid) { return kill(pid, 0) == 0 || errno == EPERM; }
+
+bool group_exists(pid_t group) { return there_is(-group); }
+
+// Only what has lost its parent can be left of a dead leader's session, or lies beneath what has. True where that is not
+// known.
+bool may_have_orphans(KnownChildren known) {
+  ChildListing children;
+  if (!children.open()) return true;
+  for (pid_t child = children.next(); child != 0; child = children.next()) {
+    if (known.knows == nullptr || !known.knows(known.context, child)) return true;
+  }
+  return false;
+}
+
+bool belongs(pid_t pid, pid_t session) { return getsid(pid) == session || getpgid(pid) == session; }
+
+// Kills a process if `is_it` holds of it: asked when a descriptor of the process is already there, so that no other one can
+// have got its number in between. Where the kernel has no such descriptor, by number.
+template <typename IsIt>
+bool signal_surely(pid_t pid, int signal, IsIt is_it) {
+  const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!is_it()) return false;
+  if (process && syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0) return true;
+  if (process && errno != ENOSYS && errno != EPERM) return false;
+  return kill(pid, signal) == 0;
+}
+
+// One walk over the members of the session outside its group; whether there was a living one.
+bool signal_outside_group(pid_t session, int signal) {
+  ProcListing processes;
+  if (!processes.open()) return false;
+  bool found = false;
+  for (pid_t pid = processes.next(); pid != 0; pid = processes.next()) {
+    const auto outside = [pid, session] { return getsid(pid) == session && getpgid(pid) != session; };
+    if (!outside()) continue;
+    const auto stat = stat_of(pid);
+    if (!stat || !stat->alive) continue;
+    found = true;
+    signal_surely(pid, signal, outside);
+    // Of SIGKILL everything in a group gets its own at one stroke, however fast it forks. Groups do not reach over sessions.
+    if (signal == SIGKILL && stat->session == session && stat->group > 1) kill(-stat->group, SIGKILL);
+  }
+  return found;
+}
+
+}  // namespace
+
+bool any_left(pid_t session, KnownChildren known) {
+  if (session <= 1 || there_is(session)) return false;
+  if (!may_have_orphans(known)) return false;
+  ProcListing processes;
+  if (!processes.open()) return group_exists(session);
+  for (pid_t pid = processes.next(); pid != 0; pid = processes.next()) {
+    if (!belongs(pid, session)) continue;
+    const auto stat = stat_of(pid);
+    if (stat && stat->alive) return true;
+  }
+  return false;
+}
+
+void signal_left(pid_t session, int signal, Leader leader) {
+  if (session <= 1) return;
+  if (leader == Leader::reaped && there_is(session)) return;
+  kill(-session, signal);
+  const int walks = signal == SIGKILL ? walks_at_most : 1;
+  for (int walk = 0; walk < walks; ++walk) {
+    if (!signal_outside_group(session, signal)) return;
+  }
+}
+
+namespace {
+
+// Whether there is a living process that is not owned. Whoever it descends from is not owned either: as the runtime's own
+// child, as what came in from outside, or as what such a one has made.
+bool any_orphan(std::span<const pid_t> spared) {
+  const auto is_orphan = [spared](pid_t pid) {
+    for (const pid_t number : {pid, getsid(pid), getpgid(pid)}) {
+      if (std::ranges::find(spared, number) != spared.end()) return false;
+    }
+    const auto stat = stat_of(pid);
+    return stat && stat->alive && !stat->kernel;
+  };
+  ChildListing children;
+  const bool listed = children.open();
+  if (listed) {
+    for (pid_t pid = children.next(); pid != 0; pid = children.next()) {
+      if (is_orphan(pid)) return true;
+    }
+  }
+  const pid_t self = getpid();
+  if (listed && self != 1) return false;
+  ProcListing processes;
+  if (!processes.open()) return false;
+  for (pid_t pid = processes.next(); pid != 0; pid = processes.next()) {
+    const auto from_outside_or_ours = [pid, self] {
+      const auto stat = stat_of(pid);
+      return stat && (stat->parent == self || (self == 1 && stat->parent == 0));
+    };
+    if (pid != self && is_orphan(pid) && from_outside_or_ours()) return true;
+  }
+  return false;
+}
+
+// Whether the process has this very file open. Descriptors of other names are not looked at: their files may lie on a mount
+// that does not answer.
+bool has_open(pid_t pid, const struct stat& file, std::string_view name_of_file) {
+  std::array<char, 48> path{};
+  TextWriter(std::span(path).first(path.size() - 1)).put("/proc/").number(pid).put("/fd");
+  FolderListing descriptors;
+  if (!descriptors.open(path.data())) return false;
+  for (std::string_view entry = descriptors.next(); !entry.empty(); entry = descriptors.next()) {
+    std::array<char, PATH_MAX> name;
+    const ssize_t length = readlinkat(descriptors.fd(), entry.data(), name.data(), name.size());
+    if (length <= 0 || std::string_view(name.data(), static_cast<std::size_t>(length)) != name_of_file) continue;
+    struct stat facts{};
+    if (fstatat(descriptors.fd(), entry.data(), &facts, 0) == 0 && facts.st_dev == file.st_dev &&
+        facts.st_ino == file.st_ino) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::size_t signal_orphans(std::span<const pid_t> spared, int signal) {
+  if (signal == 0) return any_orphan(spared) ? 1 : 0;
+  const pid_t self = getpid();
+  const ProcessTree tree(self, self == 1 ? ProcessTree::Below::everything : ProcessTree::Below::descendants, spared);
+  std::size_t count = 0;
+  tree.each_orphan([&](pid_t pid, pid_t session) {
+    ++count;
+    signal_surely(pid, signal, [pid, session] { return getsid(pid) == session; });
+  });
+  return count;
+}
+
+std::size_t kill_orphans_that_hold(int file, pid_t runtime, std::span<const pid_t> spared) {
+  struct stat facts{};
+  std::array<char, 48> path{};
+  TextWriter(std::span(path).first(path.size() - 1)).put("/proc/self/fd/").number(file);
+  std::array<char, PATH_MAX> name;
+  const ssize_t length = readlink(path.data(), name.data(), name.size());
+  if (length <= 0 || fstat(file, &facts) != 0) return 0;
+  const std::string_view name_of_file(name.data(), static_cast<std::size_t>(length));
+  const ProcessTree tree(runtime, ProcessTree::Below::descendants, spared);
+  std::size_t count = 0;
+  tree.each_orphan([&](pid_t pid, pid_t) {
+    if (pid != getpid() && signal_surely(pid, SIGKILL, [&] { return has_open(pid, facts, name_of_file); })) ++count;
+  });
+  return count;
+}
+
+}  // namespace hcrc

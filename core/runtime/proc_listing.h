@@ -1,0 +1,68 @@
+// The processes of this PID namespace, as /proc tells them (proc(5)). Allocates nothing.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "core/runtime/descriptor.h"
+
+namespace hcrc {
+
+struct ProcessStat {
+  pid_t parent = 0;
+  pid_t group = 0;
+  pid_t session = 0;
+  bool alive = false;   // it, or a thread of it, can still run: no zombie
+  bool kernel = false;  // a thread of the kernel
+};
+
+// Nothing where there is no such process, or it cannot be looked at.
+std::optional<ProcessStat> stat_of(pid_t pid);
+
+// The names in a folder, as getdents64(2) gives them, `.` and `..` too.
+class FolderListing {
+ public:
+  [[nodiscard]] bool open(const char* path);
+  // NUL-terminated, valid until the next call; empty behind the last.
+  std::string_view next();
+  int fd() const { return folder_.get(); }
+
+ private:
+  Descriptor folder_;
+  alignas(8) std::array<std::byte, 16u << 10> entries_;
+  std::size_t at_ = 0;
+  std::size_t end_ = 0;
+};
+
+// Walks through all processes, in ascending order of pid; one that is made or ends meanwhile may be there or not.
+class ProcListing {
+ public:
+  // False: /proc is missing, cannot be opened, or is that of another PID namespace, whose numbers mean other processes here.
+  [[nodiscard]] bool open();
+  // The next pid; 0 behind the last.
+  pid_t next();
+
+ private:
+  FolderListing folder_;
+};
+
+// Walks through the children of this process that are not reaped yet, those it was given as orphans too.
+class ChildListing {
+ public:
+  [[nodiscard]] bool open();  // false: the kernel has no such list (CONFIG_PROC_CHILDREN), or as above
+  pid_t next();
+
+ private:
+  int take();  // the next character; -1 at the end
+
+  Descriptor file_;
+  std::array<char, 4096> bytes_;
+  std::size_t at_ = 0;
+  std::size_t end_ = 0;
+};
+
+}  // namespace hcrc
