@@ -1,0 +1,134 @@
+// Every small world: all graphs of four longruns in which each earlier one may be required, wanted, merely come before, or
+// be nothing to each later one: 4^6 = 4,096 graphs. Each is started without a fault, and compared with the reference that a
+// person would compute; then once more for every service, every moment at which something happens, and every kind of fault.
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+#include "core/simulation/world.h"
+#include "tests/catch.h"
+#include "tests/simulation/small_graph.h"
+
+namespace hcrc::simulation {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Slot services = 4;
+constexpr std::array<std::string_view, services> names = {"a", "b", "c", "d"};
+constexpr unsigned graphs = 4'096;
+
+// What the later service of a pair has to the earlier one; 0 is nothing.
+using Kinds = std::array<std::array<unsigned, services>, services>;
+
+Kinds kinds_of(unsigned number) {
+  Kinds kinds{};
+  for (Slot later = 1; later < services; ++later) {
+    for (Slot earlier = 0; earlier < later; ++earlier) {
+      kinds[later][earlier] = number % 4;
+      number /= 4;
+    }
+  }
+  return kinds;
+}
+
+Database database_of(const Kinds& kinds) {
+  constexpr EdgeKind edge_kinds[] = {EdgeKind::requires_, EdgeKind::requires_, EdgeKind::wants, EdgeKind::after};
+  Graph graph;
+  for (const std::string_view name : names) {
+    Service& service = graph.notifying(name);
+    service.restart.delay = 7ms;
+    service.restart.attempts = 1;
+  }
+  for (Slot later = 1; later < services; ++later) {
+    for (Slot earlier = 0; earlier < later; ++earlier) {
+      if (kinds[later][earlier] != 0) graph.edge(names[later], edge_kinds[kinds[later][earlier]], names[earlier]);
+    }
+  }
+  return graph.database();
+}
+
+// When each is ready if nothing goes wrong: 5 ms after all that it waits for.
+std::array<Duration, services> reference(const Kinds& kinds) {
+  std::array<Duration, services> ready{};
+  for (Slot later = 0; later < services; ++later) {
+    Duration start = 0ms;
+    for (Slot earlier = 0; earlier < later; ++earlier) {
+      if (kinds[later][earlier] != 0) start = std::max(start, ready[earlier]);
+    }
+    ready[later] = start + 5ms;
+  }
+  return ready;
+}
+
+std::string story(unsigned number, std::string_view fault, const World& world) {
+  std::string all = "graph " + std::to_string(number) + ", " + std::string(fault) + '\n';
+  for (const std::string& line : world.trace()) all += line + '\n';
+  return all;
+}
+
+enum class Fault : std::uint8_t { crash, stop, restart, shutdown };
+
+void cause(World& world, Fault fault, Slot slot, Duration when) {
+  const ExitStatus killed{.kind = ExitStatus::Kind::signal, .value = 11, .out_of_memory = false, .memory_limit = 0};
+  switch (fault) {
+    case Fault::crash: return world.crash(when, slot, killed);
+    case Fault::stop: return world.at(when, event::Stop{.slot = slot});
+    case Fault::restart: return world.at(when, event::Restart{.slot = slot});
+    case Fault::shutdown: return world.at(when, event::Shutdown{.signal = 15, .code = 0});
+  }
+}
+
+// After one fault and a while, what should be so: everything that nobody stopped is up, or waits for what is stopped.
+void check_calm(const World& world, unsigned number, Fault fault, Slot slot, const Kinds& kinds) {
+  if (!world.broken().empty()) FAIL(story(number, "broken", world));
+  if (fault == Fault::shutdown) {
+    if (world.exited() != std::uint8_t{0}) FAIL(story(number, "no exit", world));
+    return;
+  }
+  std::array<bool, services> down{};
+  for (Slot each = 0; each < services; ++each) {
+    down[each] = fault == Fault::stop && each == slot;
+    for (Slot earlier = 0; earlier < each; ++earlier)
+      down[each] = down[each] || (kinds[each][earlier] == 1 && down[earlier]);
+    const State expected = !down[each] ? State::up : each == slot ? State::down : State::waiting;
+    if (world.supervisor().unit(each).state != expected) FAIL(story(number, std::string(names[each]) + " is wrong", world));
+  }
+}
+
+TEST_CASE("every small world starts as its topology says, and comes through any one fault") {
+  std::size_t histories = 0;
+  for (unsigned number = 0; number < graphs; ++number) {
+    const Kinds kinds = kinds_of(number);
+    const Database database = database_of(kinds);
+    const std::array<Duration, services> ready = reference(kinds);
+    World calm(database, {});
+    calm.boot();
+    calm.run_until(1s);
+    for (Slot slot = 0; slot < services; ++slot) {
+      if (calm.spawns(names[slot]).front().time_since_epoch() != ready[slot] - 5ms) FAIL(story(number, "reference", calm));
+    }
+    // Moments: when something happens, and in between.
+    std::vector<Duration> moments = {0ms, 2ms, 1s};
+    for (const Duration at : ready) moments.insert(moments.end(), {at, at + 2ms});
+    std::sort(moments.begin(), moments.end());
+    moments.erase(std::unique(moments.begin(), moments.end()), moments.end());
+    for (const Fault fault : {Fault::crash, Fault::stop, Fault::restart, Fault::shutdown}) {
+      for (Slot slot = 0; slot < (fault == Fault::shutdown ? 1 : services); ++slot) {
+        for (const Duration moment : moments) {
+          World world(database, {});
+          world.boot();
+          cause(world, fault, slot, moment);
+          world.run_until(20s);
+          check_calm(world, number, fault, slot, kinds);
+          ++histories;
+        }
+      }
+    }
+  }
+  REQUIRE(histories > 200'000);
+}
+
+}  // namespace
+}  // namespace hcrc::simulation
