@@ -208,7 +208,8 @@ class Scanner {
     if (peek(at) == '-') ++at;
     at = peek(at) == '0' ? at + 1 : skip_digits(at);
     if (at == bad) return bad;
-    if (peek(at) == '.' && (at = skip_digits(at + 1)) == bad) return bad;
+    if (peek(at) == '.') at = skip_digits(at + 1);
+    if (at == bad) return bad;
     if (peek(at) != 'e' && peek(at) != 'E') return at;
     ++at;
     if (peek(at) == '+' || peek(at) == '-') ++at;
@@ -221,12 +222,14 @@ class Scanner {
     if (peek(at) == close) return at + 1;
     while (true) {
       if (members) {
-        if ((at = skip_string(at)) == bad) return bad;
+        at = skip_string(at);
+        if (at == bad) return bad;
         at = skip_blanks(at);
         if (peek(at) != ':') return bad;
         at = skip_blanks(at + 1);
       }
-      if ((at = skip_value(at, depth - 1)) == bad) return bad;
+      at = skip_value(at, depth - 1);
+      if (at == bad) return bad;
       at = skip_blanks(at);
       if (peek(at) == close) return at + 1;
       if (peek(at) != ',') return bad;
@@ -256,9 +259,11 @@ void append_utf8(std::string& out, std::uint32_t code) {
   }
 }
 
-std::uint32_t hex4(std::string_view digits) {
+// Of checked text: four hexadecimal digits are there.
+std::uint32_t hex4(std::string_view text) {
+  const std::string_view digits = text.substr(0, 4);
   std::uint32_t value = 0;
-  std::from_chars(digits.data(), digits.data() + 4, value, 16);
+  std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
   return value;
 }
 

@@ -157,11 +157,8 @@ void Probe::proceed() {
   std::optional<ProbeResult> over;
   if (stage_ == Stage::connecting) {
     const int error = pending_error(socket_.get());
-    if (error == 0) {
-      over = connected();
-    } else if (!(over = connect_failed(error))) {
-      over = connect_next();
-    }
+    over = error == 0 ? connected() : connect_failed(error);
+    if (error != 0 && !over) over = connect_next();
   } else {
     over = read_answer();
   }

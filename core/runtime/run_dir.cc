@@ -74,8 +74,10 @@ bool exists(int folder, std::string_view name) {
 }
 
 bool is_empty(int folder) {
-  DIR* entries = fdopendir(openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  Descriptor listing(openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  DIR* entries = listing ? fdopendir(listing.get()) : nullptr;
   if (entries == nullptr) return false;
+  listing.release();  // closedir() closes it
   bool empty = true;
   while (const dirent* entry = readdir(entries)) {
     const std::string_view name = entry->d_name;
