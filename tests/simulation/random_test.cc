@@ -156,7 +156,7 @@ std::string story(std::uint64_t seed, const World& world) {
 
 TEST_CASE("random histories keep every promise, settle in calm, and stop in time", "[random]") {
   const std::uint64_t first = number_from("HCRC_SEED", 1);
-  const std::uint64_t seeds = number_from("HCRC_SEEDS", 1'500);
+  const std::uint64_t seeds = number_from("HCRC_SEEDS", std::getenv("HCRC_SIMULATION_LONG") == nullptr ? 20'000 : 1'000'000);
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     History history(seed);
     const Database database = history.database();

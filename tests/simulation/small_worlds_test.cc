@@ -19,6 +19,13 @@ constexpr Slot services = 4;
 constexpr std::array<std::string_view, services> names = {"a", "b", "c", "d"};
 constexpr unsigned graphs = 4'096;
 
+// Under the sanitizers every eighth of them: the others differ in numbers, not in code.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr unsigned step = 8;
+#else
+constexpr unsigned step = 1;
+#endif
+
 // What the later service of a pair has to the earlier one; 0 is nothing.
 using Kinds = std::array<std::array<unsigned, services>, services>;
 
@@ -99,7 +106,7 @@ void check_calm(const World& world, unsigned number, Fault fault, Slot slot, con
 
 TEST_CASE("every small world starts as its topology says, and comes through any one fault") {
   std::size_t histories = 0;
-  for (unsigned number = 0; number < graphs; ++number) {
+  for (unsigned number = 0; number < graphs; number += step) {
     const Kinds kinds = kinds_of(number);
     const Database database = database_of(kinds);
     const std::array<Duration, services> ready = reference(kinds);
@@ -127,7 +134,7 @@ TEST_CASE("every small world starts as its topology says, and comes through any 
       }
     }
   }
-  REQUIRE(histories > 200'000);
+  REQUIRE(histories > 200'000 / step);
 }
 
 }  // namespace
