@@ -257,7 +257,10 @@ void tell(const Supervisor& supervisor, const effect::Report& report, TextWriter
       line.put(unit.active() ? "must stop" : "cannot start");
       if (const auto cause = cause_of(supervisor, slot)) {
         line.put(": it requires ").put(name(supervisor, *cause));
-        line.put(supervisor.unit(*cause).state == State::failed ? ", which failed" : ", which does not run either");
+        const Unit& other = supervisor.unit(*cause);
+        line.put(other.state == State::failed ? ", which failed"
+                 : other.ended                ? ", which has ended"
+                                              : ", which cannot run either");
       }
       return;
     case ReportKind::run_failed:

@@ -123,7 +123,6 @@ void Supervisor::touch_all() {
   for (Slot slot = 0; slot <= size(); ++slot) touch(slot);
 }
 
-// Whether the shutdown has come to this service.
 bool Supervisor::stops_now(Slot slot) const {
   if (slot == command_slot()) return step_ >= Step::command;
   return step_ >= (units_[slot].late ? Step::loggers : Step::services);

@@ -191,6 +191,7 @@ class Supervisor {
     bool requirement = false;  // stopped because a requirement failed
   };
   bool shutting_down() const { return step_ != Step::running; }
+  bool stops_now(Slot slot) const;  // the shutdown has come to this service
   const ShutdownCause& shutdown_cause() const { return shutdown_cause_; }
   std::uint8_t exit_code() const { return exit_code_; }
   Instant shutdown_deadline() const { return deadline_; }
@@ -304,7 +305,6 @@ class Supervisor {
   void begin_sweep(Instant now);
   void close_logs(Instant now);
   void touch_all();
-  bool stops_now(Slot slot) const;
   template <typename Each>
   void each_of(Slot slot, Each each);
   void node_timer(NodeTimer kind, Instant now);

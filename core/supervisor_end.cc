@@ -390,7 +390,11 @@ void Supervisor::helper_exit(Slot slot, Role role, bool failed, Instant now) {
     report(role == Role::cleanup ? ReportKind::cleanup_failed : ReportKind::stop_command_failed, slot);
   }
   switch (unit.phase) {
-    case Phase::before: return spawn_main(slot, now);
+    case Phase::before:
+      if (unit.unmet == 0) return spawn_main(slot, now);
+      // A requirement has gone down meanwhile: once it is up again all begins anew.
+      unit.phase = Phase::none;
+      return enter(slot, type_of(rule(slot)) == ServiceType::periodic ? State::up : State::waiting, now);
     case Phase::after: return finish(slot, now);
     case Phase::stop_command:
       if (unit.main_alive) {

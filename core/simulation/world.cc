@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/simulation/oracle.h"
 #include "core/story.h"
 
 namespace hcrc::simulation {
@@ -141,9 +142,14 @@ void World::give(const Event& event) {
 }
 
 void World::drain() {
+  ++draining_;
   while (const auto effect = supervisor_.next(now_)) {
     ++steps_;
     std::visit([this](const auto& one) { perform(one); }, *effect);
+  }
+  // Answers that come while an effect is performed drain within: only the outermost sees an event's work done.
+  if (--draining_ == 0 && !exit_code_) {
+    if (const auto problem = disagreement(supervisor_)) broke(*problem, supervisor_.command_slot());
   }
 }
 

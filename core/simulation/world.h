@@ -5,7 +5,8 @@
 //   - never two processes of one service; a spawn only while what it requires is up or skipped, and never in a shutdown;
 //   - a signal only to a process that is there; a stop signal only when nothing that depends on the service has a process;
 //   - SIGKILL not before the stop signal has had its time; delays before restarts as the contract's recurrence has them;
-//   - the end of a shutdown within its deadline, and nothing left.
+//   - the end of a shutdown within its deadline, and nothing left;
+// and after every event the oracle (core/simulation/oracle.h) agrees with the supervisor.
 #pragma once
 
 #include <cstdint>
@@ -131,6 +132,7 @@ class World {
   std::vector<bool> copiers_;
   std::vector<Happening> heap_;
   std::uint64_t order_ = 0;
+  int draining_ = 0;
   std::uint64_t steps_ = 0;
   Instant now_{};
   Instant shutdown_at_ = end_of_time;
