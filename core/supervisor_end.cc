@@ -391,10 +391,11 @@ void Supervisor::helper_exit(Slot slot, Role role, bool failed, Instant now) {
   }
   switch (unit.phase) {
     case Phase::before:
-      if (unit.unmet == 0) return spawn_main(slot, now);
-      // A requirement has gone down meanwhile: once it is up again all begins anew.
+      if (unit.unmet == 0 && step_ == Step::running) return spawn_main(slot, now);
+      // A requirement has gone down meanwhile: once it is up again all begins anew. Or the node is stopping.
       unit.phase = Phase::none;
-      return enter(slot, type_of(rule(slot)) == ServiceType::periodic ? State::up : State::waiting, now);
+      unit.due = type_of(rule(slot)) == ServiceType::periodic;
+      return enter(slot, unit.due ? State::up : State::waiting, now);
     case Phase::after: return finish(slot, now);
     case Phase::stop_command:
       if (unit.main_alive) {
