@@ -261,7 +261,9 @@ void World::check_stop_signal(Slot slot) {
   for (const format::EdgeRecord& edge : database_.dependents(slot)) {
     const Process& other = processes_[edge.service];
     const EdgeKinds kinds(static_cast<std::uint8_t>(edge.kinds));
-    const bool leaves = kinds.requirement() || supervisor_.shutting_down();
+    // A stop that was going when the shutdown began goes on.
+    const bool in_shutdown = supervisor_.unit(slot).stop_reason == StopReason::shutdown;
+    const bool leaves = kinds.requirement() || in_shutdown;
     if (leaves && (other.alive || other.leftovers)) broke("a stop signal before a dependent is gone", slot);
   }
 }
