@@ -208,6 +208,7 @@ void Supervisor::tell_dependencies(Slot slot, std::uint16_t changed, std::uint16
     Unit& other = units_[edge.service];
     if ((changed & leaving) != 0) count_held(other.leaving_dependents, (facts & leaving) != 0);
     if ((changed & active_fact) != 0) {
+      if (kinds.requirement()) count_held(other.active_requirers, (facts & active_fact) != 0);
       if (kinds.has(EdgeKind::binds_to)) count_held(other.bound_active, (facts & active_fact) != 0);
       if (kinds.has(EdgeKind::log_to)) {
         count_held(other.active_producers, (facts & active_fact) != 0);

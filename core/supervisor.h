@@ -119,6 +119,7 @@ struct Unit {
   std::uint32_t log_closed = 0;          // loggers that were not tried yet
   std::uint32_t bound_unmet = 0;         // of `binds-to`
   std::uint32_t leaving_dependents = 0;
+  std::uint32_t active_requirers = 0;  // dependents that require it and have processes, leaving or ending by themselves
   std::uint32_t bound_active = 0;      // dependents bound to it that have processes
   std::uint32_t active_producers = 0;  // of a logger
 
@@ -134,6 +135,8 @@ struct Unit {
   ExitStatus exit;
   FixedText<bounds::report_text_bytes> detail;  // reason of the last failure, skip or lock
 
+  // Nothing that has to end before it is left.
+  bool may_end() const { return leaving_dependents == 0 && active_requirers == 0; }
   bool active() const { return state == State::starting || state == State::up || state == State::stopping; }
 };
 

@@ -296,7 +296,7 @@ void Supervisor::begin_stop(Slot slot, Instant now) {
   if (ending) return;  // a periodic's run that is being ended already
   disarm(slot, TimerKind::state);
   unit.phase = Phase::stop_waits;
-  if (unit.leaving_dependents == 0) stop_now(slot, now);
+  if (unit.may_end()) stop_now(slot, now);
 }
 
 // Ends the processes of the service, whatever it has.

@@ -112,7 +112,7 @@ void Supervisor::act(Slot slot, Instant now) {
       }
       break;
     case State::stopping:
-      if (may_stop && unit.phase == Phase::stop_waits && unit.leaving_dependents == 0) stop_now(slot, now);
+      if (may_stop && unit.phase == Phase::stop_waits && unit.may_end()) stop_now(slot, now);
       break;
   }
   // The reserve has begun: what is left goes at once, whoever depends on it.

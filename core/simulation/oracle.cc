@@ -104,7 +104,8 @@ class Oracle {
       const bool any = std::any_of(dependents.begin(), dependents.end(), [this](const format::EdgeRecord& edge) {
         const Unit& other = supervisor_.unit(edge.service);
         const bool in_a_stop = other.stop_reason != StopReason::none && other.stop_reason != StopReason::condemned;
-        return other.active() && (judged_[edge.service].gone || in_a_stop);
+        const bool requires_it = EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).requirement();
+        return other.active() && (judged_[edge.service].gone || in_a_stop || requires_it);
       });
       if (!any) return "no dependent keeps it from stopping";
     }
