@@ -238,7 +238,12 @@ Progress ControlAnswers::signal(const Request& request, ControlAnswer& answer) {
   const Supervisor& supervisor = node_.supervisor();
   const auto slot = supervisor.database().find(request.names.front());
   if (!slot) return unknown(request.names.front(), answer);
-  if (!supervisor.unit(*slot).main_alive) return answer.fail(exit_code::failed, "it has no process");
+  if (!supervisor.unit(*slot).main_alive) {
+    Line bytes;
+    TextWriter line(bytes);
+    line.put(request.names.front()).put(" is ").put(state_in_words(supervisor.unit(*slot))).put(" and has no process");
+    return answer.fail(exit_code::failed, line.view());
+  }
   node_.command(event::Signal{.slot = *slot, .signal = request.signal});
   return answer.ok();
 }
