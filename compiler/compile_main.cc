@@ -1,0 +1,164 @@
+// hcrc-compile: folders of definitions in, a database out (contract, section 3).
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "compiler/compile.h"
+#include "compiler/database_file.h"
+#include "compiler/diagnostic_codes.h"
+#include "compiler/folder_reader.h"
+#include "core/database_writer.h"
+
+namespace hcrc::compiler {
+
+namespace {
+
+// Exit codes (contract, section 3).
+constexpr int done = 0, definitions_wrong = 1, usage = 100, system_failure = 111;
+
+struct Options {
+  std::string output = "node.db";
+  std::vector<std::string> folders;
+  std::string explain;
+  bool check = false;
+  bool warnings_are_errors = false;
+};
+
+int tell(int code, const std::string& text) {
+  fmt::print(stderr, "hcrc-compile: {}\n", text);
+  return code;
+}
+
+// The exit code, where the command line ends the program.
+std::optional<int> parse(int argc, const char* const* argv, Options& options) {
+  CLI::App app("Compiles folders of service definitions into the database that hcrc-init runs.", "hcrc-compile");
+  app.set_version_flag("--version", "hcrc-compile " HCRC_VERSION);
+  app.add_option("-o", options.output, "The database to write")->type_name("FILE")->capture_default_str();
+  app.add_option("DIR", options.folders, "Folders of definitions; a later one may add and override")->type_name("");
+  app.add_flag("--check", options.check, "Diagnose only, write nothing");
+  app.add_flag("--werror", options.warnings_are_errors, "Warnings fail, too");
+  app.add_option("--explain", options.explain, "Explain a diagnostic, such as E020")->type_name("CODE");
+  app.footer("Exit codes: 0 done, 1 the definitions are wrong, 100 usage, 111 system failure.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+      app.exit(error);
+      return done;
+    }
+    std::string what = error.what();
+    std::ranges::replace(what, '\n', ' ');
+    return tell(usage, what + ": see hcrc-compile --help");
+  }
+  if (!options.explain.empty()) return std::nullopt;
+  const bool empty_name = std::ranges::find(options.folders, "") != options.folders.end();
+  if (empty_name) return tell(usage, "the name of a folder is empty: see hcrc-compile --help");
+  if (options.output.empty()) return tell(usage, "-o names no file: see hcrc-compile --help");
+  if (options.folders.empty()) return tell(usage, "no folder of definitions: see hcrc-compile --help");
+  return std::nullopt;
+}
+
+int explain_code(std::string id) {
+  std::ranges::transform(id, id.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  const auto code = find_code(id);
+  if (!code) {
+    return tell(usage, fmt::format("there is no diagnostic {}: its code stands in brackets, as [E020]", in_quotes(id)));
+  }
+  fmt::print("{}", explain(*code));
+  return done;
+}
+
+std::string_view advice(int code) {
+  switch (code) {
+    case EACCES:
+    case EPERM: return ": run it as a user who may, or change the permissions";
+    case ENOENT:
+    case ENOTDIR: return ": check the path";
+    case EROFS: return ": write to another place, with -o";
+    case ENOSPC:
+    case EDQUOT: return ": make room there";
+    case 0: return ": name another one";
+    default: return ": mend that and try again";
+  }
+}
+
+int tell(const SystemError& error) { return tell(system_failure, harmless(error.text()) + std::string(advice(error.code))); }
+
+bool has_colours(int fd) {
+  const char* terminal = std::getenv("TERM");
+  return std::getenv("NO_COLOR") == nullptr && ::isatty(fd) == 1 && terminal != nullptr &&
+         std::strcmp(terminal, "dumb") != 0;
+}
+
+std::string counted(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+std::uint64_t build_id(std::span<const std::byte> bytes) {
+  format::Header header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  return header.build_id;
+}
+
+int run(const Options& options) {
+  Input input{.folders = options.folders, .files = {}};
+  for (std::uint32_t i = 0; i < options.folders.size(); ++i) {
+    auto files = read_folder(options.folders[i], i);
+    if (!files) return tell(files.error());
+    input.files.insert(input.files.end(), std::make_move_iterator(files->begin()), std::make_move_iterator(files->end()));
+  }
+  Compiled compiled = compile(std::move(input));
+  std::vector<std::byte> bytes;
+  if (compiled.graph) {
+    auto written = write_database(*compiled.graph);
+    if (written) {
+      bytes = std::move(*written);
+    } else {
+      compiled.diagnostics.add(Code::too_large, {}, written.error().sentence);
+    }
+  }
+
+  const Diagnostics& diagnostics = compiled.diagnostics;
+  const std::string text = diagnostics_text(diagnostics, compiled.sources, has_colours(STDERR_FILENO));
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  const bool fails = diagnostics.errors() > 0 || (options.warnings_are_errors && diagnostics.warnings() > 0);
+  if (fails) {
+    const std::string warnings = diagnostics.warnings() == 0 ? "" : ", " + counted(diagnostics.warnings(), "warning");
+    const std::string errors = counted(diagnostics.errors(), "error") + warnings;
+    return tell(definitions_wrong, errors + ": nothing is written; hcrc-compile --explain CODE tells more");
+  }
+
+  const std::string services = counted(compiled.graph->services.size(), "service");
+  if (options.check) {
+    fmt::print("hcrc-compile: {}, nothing wrong\n", services);
+    return done;
+  }
+  if (const auto file = write_database_file(options.output, bytes); !file) return tell(file.error());
+  fmt::print("hcrc-compile: {}, {}, build {:016x}\n", services, harmless(options.output), build_id(bytes));
+  return done;
+}
+
+}  // namespace
+
+}  // namespace hcrc::compiler
+
+int main(int argc, char** argv) {
+  using namespace hcrc::compiler;
+  Options options;
+  if (const auto code = parse(argc, argv, options)) return *code;
+  return options.explain.empty() ? run(options) : explain_code(options.explain);
+}

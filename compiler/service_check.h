@@ -1,0 +1,19 @@
+// Whether the keys of one definition fit together, once all folders are laid over each other.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "compiler/definition.h"
+#include "compiler/diagnostics.h"
+
+namespace hcrc::compiler {
+
+// What others decide about a service: how many log to it (of its instances, the one with the most).
+struct ServiceSurroundings {
+  std::size_t producers = 0;
+};
+
+void check_service(const Definition& definition, const ServiceSurroundings& surroundings, Diagnostics& diagnostics);
+
+}  // namespace hcrc::compiler
