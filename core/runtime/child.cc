@@ -372,12 +372,12 @@ StartFailure Child::become_command(TerminalRole terminal) {
 
 void run_child(const SpawnRequest& request, const RuntimeFacts& facts, int answer_fd, TerminalRole terminal) noexcept {
   reset_signals();
-  StartFailure failure{.stage = Stage::memory, .error = ENOMEM, .permanent = false, .detail = {}};
+  StartFailure failure;
   try {
     Child child(request, facts, answer_fd);
     failure = request.role == ProcessRole::command ? child.become_command(terminal) : child.become_service();
-  } catch (...) {
-    // Only want of memory throws here; the failure says so.
+  } catch (...) {  // only want of memory throws here
+    failure = {.stage = Stage::memory, .error = ENOMEM, .permanent = false, .detail = {}};
   }
   send_answer(answer_fd, {.kind = SpawnAnswer::Kind::failed,
                           .stage = failure.stage,

@@ -110,12 +110,12 @@ ComposedEnvironment compose_environment(const Database& database, const format::
   }
   const std::string_view instance = database.string(service.instance);
   for (const format::TemplateRecord& file : database.arguments(service.environment_files)) {
-    const auto path = expand(database, database.pieces(file), {environment, runtime, instance});
+    auto path = expand(database, database.pieces(file), {environment, runtime, instance});
     if (!path) {
       fail(std::move(path.error()));
       continue;
     }
-    const auto content = read(*path);
+    auto content = read(*path);
     if (!content) {
       fail(std::move(content.error()));
     } else if (const auto added = add_environment_file(environment, *content, runtime); !added) {

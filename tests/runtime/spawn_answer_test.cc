@@ -69,15 +69,15 @@ TEST_CASE("what is no message is none") {
 TEST_CASE("a failure reads as stage, what it is about, and error") {
   CHECK(words_of(failure(Stage::directory, ENOENT, "/x")) == "working directory /x: No such file or directory");
   CHECK(words_of(failure(Stage::variable, 0, "X is not set")) == "variable X is not set");
-  CHECK(words_of(failure(Stage::memory, ENOMEM, {})) == "memory: Cannot allocate memory");
+  CHECK(words_of(failure(Stage::memory, ENOMEM, "")) == "memory: Cannot allocate memory");
 }
 
 TEST_CASE("only a lack of resources before the exec is no fault of the service") {
-  CHECK(lacks_resource(failure(Stage::standard_input, EMFILE, {})));
-  CHECK(lacks_resource(failure(Stage::memory, ENOMEM, {})));
-  CHECK_FALSE(lacks_resource(failure(Stage::command, ENOMEM, {})));
-  CHECK_FALSE(lacks_resource(failure(Stage::ready_fd, EMFILE, {})));
-  CHECK_FALSE(lacks_resource(failure(Stage::directory, ENOENT, {})));
+  CHECK(lacks_resource(failure(Stage::standard_input, EMFILE, "")));
+  CHECK(lacks_resource(failure(Stage::memory, ENOMEM, "")));
+  CHECK_FALSE(lacks_resource(failure(Stage::command, ENOMEM, "")));
+  CHECK_FALSE(lacks_resource(failure(Stage::ready_fd, EMFILE, "")));
+  CHECK_FALSE(lacks_resource(failure(Stage::directory, ENOENT, "")));
 }
 
 TEST_CASE("text from outside is shown on one line and in bounds") {
