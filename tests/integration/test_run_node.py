@@ -57,7 +57,7 @@ class RunNode(harness.NodeTest):
         log = (self.data / "logs/holochain.log").read_text().splitlines()
         self.assertIn("stand-in-conductor: goodbye", log[-1])
         self.assertLess(node.position("hcrc: holochain: stopped"), node.position("hcrc: holochain-log: stopped"))
-        self.assertIn("exit code 0", node.lines[-1].text)
+        node.expect("hcrc: stopped after .*, exit code 0", anywhere=True)
 
     def test_ctrl_c_and_a_second_start_on_the_same_data(self):
         for _ in range(2):
