@@ -67,7 +67,7 @@ def check(name, *argv):
     """A suite of one command that is right where it exits 0."""
     def suite(_filters):
         code, output, seconds = execute(argv)
-        return [Result(name, passed=code == 0, failed=code != 0, output=output, seconds=seconds)]
+        return [Result(name, int(code == 0), int(code != 0), (), output, seconds)]
     return suite
 
 
@@ -157,7 +157,7 @@ def tidy(filters):
 
     def run(path):
         code, output, seconds = execute(["clang-tidy-19", "--quiet", "-p", ROOT / "build/clang", path])
-        return Result(path.relative_to(ROOT).as_posix(), code == 0, code != 0, (), output, seconds)
+        return Result(path.relative_to(ROOT).as_posix(), int(code == 0), int(code != 0), (), output, seconds)
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(run, sources))
@@ -184,7 +184,7 @@ def build(preset):
     targets = [target for target in BUILD_TARGETS[preset] if any((ROOT / "tests" / target.removesuffix("-tests")).glob("*.cc"))]
     code, output, seconds = execute([ROOT / "tools/build", preset, *targets], timeout=3600)
     print(f"build {preset}: {'done' if code == 0 else 'FAILED'} ({time.monotonic() - started:.1f} s)", flush=True)
-    return Result(f"build {preset}", failed=code != 0, output=output, seconds=seconds)
+    return Result(f"build {preset}", failed=int(code != 0), output=output, seconds=seconds)
 
 
 def tell(suite, results, seconds):
