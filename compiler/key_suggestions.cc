@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "compiler/capability_names.h"
+#include "core/capability_names.h"
 #include "core/service.h"
 
 namespace hcrc::compiler {
@@ -38,10 +38,16 @@ std::optional<std::string_view> KeySuggestions::nearest(const std::string& subje
   return at->second.find(name);
 }
 
+std::optional<Key> KeySuggestions::nearest_key(bool node, std::string_view table, std::string_view name) {
+  const auto near = nearest(fmt::format("key {} {}", node, table), key_names(node, table), name);
+  if (!near) return std::nullopt;
+  return find_key(node, table, *near)->key;
+}
+
 std::string KeySuggestions::key(bool node, std::string_view table, std::string_view name) {
   if (auto elsewhere = at_home_elsewhere(node, table, name)) return *elsewhere;
   const auto names = key_names(node, table);
-  if (const auto near = nearest(fmt::format("key {} {}", node, table), names, name)) return did_you_mean(*near);
+  if (const auto near = nearest_key(node, table, name)) return did_you_mean(row(*near).name);
   if (node) return fmt::format("node.toml has {}", fmt::join(names, ", "));
   if (table.empty()) return fmt::format("a definition has {}", fmt::join(names, ", "));
   return fmt::format("[{}] has {}", table, fmt::join(names, ", "));
@@ -73,8 +79,8 @@ std::string KeySuggestions::signal(std::string_view name) {
 }
 
 std::string KeySuggestions::capability(std::string_view name) {
-  std::vector<std::string_view> names(capability_names.begin(), capability_names.end());
-  for (const std::string_view known : capability_names) names.push_back(known.substr(4));
+  std::vector<std::string_view> names(all_capability_names.begin(), all_capability_names.end());
+  for (const std::string_view known : all_capability_names) names.push_back(known.substr(4));
   if (const auto near = nearest("capability", names, name)) return did_you_mean(*near);
   return "capabilities are called as in capabilities(7): \"CAP_CHOWN\", \"CAP_NET_BIND_SERVICE\", ...";
 }

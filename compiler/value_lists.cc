@@ -5,10 +5,10 @@
 #include <unordered_map>
 #include <utility>
 
-#include "compiler/capability_names.h"
 #include "compiler/template_text.h"
 #include "compiler/value_reader.h"
 #include "core/bounds.h"
+#include "core/capability_names.h"
 #include "core/units.h"
 
 namespace hcrc::compiler {
@@ -81,15 +81,22 @@ Value ValueReader::list(const KeyRow& row, const SyntaxNode& node) {
     if (!element(row, child, item)) continue;
     // Two ways to write one thing (CHOWN, CAP_CHOWN; 1, "1") are the same thing.
     std::string identity = child.text;
-    if (row.kind == ValueKind::capabilities) identity = capability_names[item.number];
+    if (row.kind == ValueKind::capabilities) identity = all_capability_names[item.number];
     if (child.kind == NodeKind::integer) identity = std::to_string(child.integer);
     const auto [first, is_new] = seen.emplace(std::move(identity), child.place);
     if (is_new) {
       items.push_back(std::move(item));
       continue;
     }
-    diagnostics_.add(Code::duplicate, child.place, fmt::format("{} is in {} twice", in_quotes(first->first), text(row)),
+    diagnostics_.add(Code::duplicate, child.place,
+                     fmt::format("{} is in {} twice",
+                                 child.kind == NodeKind::integer ? first->first : in_quotes(first->first), text(row)),
                      {{"the first one stands here", first->second}});
+  }
+  if (row.kind == ValueKind::instances && tree_.children(node).empty()) {
+    diagnostics_.add(Code::empty_value, node.place, fmt::format("{} is empty", text(row)),
+                     {{"without an instance there is nothing to run; leave the key out for a single service"}});
+    return {};
   }
   return items;
 }
@@ -118,7 +125,7 @@ Value ValueReader::words(const KeyRow& row, const SyntaxNode& node) {
   const bool needs_some = row.key == Key::ready_exec || row.key == Key::health_exec;
   if (items.empty() && needs_some) {
     diagnostics_.add(Code::empty_value, node.place, fmt::format("{} is empty", text(row)),
-                     {{fmt::format("it is {}", row.help)}});
+                     {{fmt::format("{}: {}", row.name, row.help)}});
     return {};
   }
   return items;

@@ -21,7 +21,7 @@ class FixedText {
 
   void assign(std::string_view text) {
     length_ = text.size() < capacity ? text.size() : capacity;
-    std::memcpy(bytes_.data(), text.data(), length_);
+    if (length_ != 0) std::memcpy(bytes_.data(), text.data(), length_);
   }
   void clear() { length_ = 0; }
   std::string_view view() const { return {bytes_.data(), length_}; }

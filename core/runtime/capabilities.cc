@@ -8,57 +8,18 @@
 #include <array>
 #include <cerrno>
 
+#include "core/capability_names.h"
+
 namespace hcrc {
 
 namespace {
 
 constexpr unsigned highest = 63;
 
-constexpr std::array<std::string_view, 41> names = {"CAP_CHOWN",
-                                                    "CAP_DAC_OVERRIDE",
-                                                    "CAP_DAC_READ_SEARCH",
-                                                    "CAP_FOWNER",
-                                                    "CAP_FSETID",
-                                                    "CAP_KILL",
-                                                    "CAP_SETGID",
-                                                    "CAP_SETUID",
-                                                    "CAP_SETPCAP",
-                                                    "CAP_LINUX_IMMUTABLE",
-                                                    "CAP_NET_BIND_SERVICE",
-                                                    "CAP_NET_BROADCAST",
-                                                    "CAP_NET_ADMIN",
-                                                    "CAP_NET_RAW",
-                                                    "CAP_IPC_LOCK",
-                                                    "CAP_IPC_OWNER",
-                                                    "CAP_SYS_MODULE",
-                                                    "CAP_SYS_RAWIO",
-                                                    "CAP_SYS_CHROOT",
-                                                    "CAP_SYS_PTRACE",
-                                                    "CAP_SYS_PACCT",
-                                                    "CAP_SYS_ADMIN",
-                                                    "CAP_SYS_BOOT",
-                                                    "CAP_SYS_NICE",
-                                                    "CAP_SYS_RESOURCE",
-                                                    "CAP_SYS_TIME",
-                                                    "CAP_SYS_TTY_CONFIG",
-                                                    "CAP_MKNOD",
-                                                    "CAP_LEASE",
-                                                    "CAP_AUDIT_WRITE",
-                                                    "CAP_AUDIT_CONTROL",
-                                                    "CAP_SETFCAP",
-                                                    "CAP_MAC_OVERRIDE",
-                                                    "CAP_MAC_ADMIN",
-                                                    "CAP_SYSLOG",
-                                                    "CAP_WAKE_ALARM",
-                                                    "CAP_BLOCK_SUSPEND",
-                                                    "CAP_AUDIT_READ",
-                                                    "CAP_PERFMON",
-                                                    "CAP_BPF",
-                                                    "CAP_CHECKPOINT_RESTORE"};
-static_assert(names[cap_setgid] == "CAP_SETGID" && cap_setgid == CAP_SETGID);
-static_assert(names[cap_setuid] == "CAP_SETUID" && cap_setuid == CAP_SETUID);
-static_assert(names[cap_setpcap] == "CAP_SETPCAP" && cap_setpcap == CAP_SETPCAP);
-static_assert(names[CAP_CHECKPOINT_RESTORE] == "CAP_CHECKPOINT_RESTORE");
+static_assert(all_capability_names[cap_setgid] == "CAP_SETGID" && cap_setgid == CAP_SETGID);
+static_assert(all_capability_names[cap_setuid] == "CAP_SETUID" && cap_setuid == CAP_SETUID);
+static_assert(all_capability_names[cap_setpcap] == "CAP_SETPCAP" && cap_setpcap == CAP_SETPCAP);
+static_assert(all_capability_names[CAP_CHECKPOINT_RESTORE] == "CAP_CHECKPOINT_RESTORE");
 
 using KernelSets = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
 
@@ -110,7 +71,7 @@ int bound_capabilities(CapabilitySet kept) {
 }
 
 std::string_view capability_name(unsigned number) {
-  return number < names.size() ? names[number] : std::string_view("an unknown capability");
+  return number < all_capability_names.size() ? all_capability_names[number] : std::string_view("an unknown capability");
 }
 
 std::string capability_names(CapabilitySet set) {

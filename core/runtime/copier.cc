@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/runtime/descriptors.h"
+
 namespace hcrc {
 
 namespace {
@@ -93,12 +95,9 @@ std::expected<pid_t, int> start_copier(std::span<const int> fds) {
     // Every other descriptor of the runtime goes: a write end that stayed open here would keep a stream from ending.
     std::vector<CopiedStream> streams;
     for (const int fd : fds) streams.push_back({.fd = fd, .unfinished = {}});
-    const long most = sysconf(_SC_OPEN_MAX);
-    for (int fd = 3; fd < static_cast<int>(most < 65'536 ? most : 65'536); ++fd) {
-      bool keep = false;
-      for (const int wanted : fds) keep = keep || wanted == fd;
-      if (!keep) close(fd);
-    }
+    std::vector<int> kept = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+    kept.insert(kept.end(), fds.begin(), fds.end());
+    close_all_but(kept);
     sigset_t outside;
     sigfillset(&outside);
     sigdelset(&outside, SIGTERM);
