@@ -28,17 +28,6 @@ bool there_is(pid_t pid) { return kill(pid, 0) == 0 || errno == EPERM; }
 
 bool group_exists(pid_t group) { return there_is(-group); }
 
-// Only what has lost its parent can be left of a dead leader's session, or lies beneath what has. True where that is not
-// known.
-bool may_have_orphans(KnownChildren known) {
-  ChildListing children;
-  if (!children.open()) return true;
-  for (pid_t child = children.next(); child != 0; child = children.next()) {
-    if (known.knows == nullptr || !known.knows(known.context, child)) return true;
-  }
-  return false;
-}
-
 bool belongs(pid_t pid, pid_t session) { return getsid(pid) == session || getpgid(pid) == session; }
 
 // Kills a process if `is_it` holds of it: asked when a descriptor of the process is already there, so that no other one can
@@ -71,6 +60,15 @@ bool signal_outside_group(pid_t session, int signal) {
 }
 
 }  // namespace
+
+bool may_have_orphans(KnownChildren known) {
+  ChildListing children;
+  if (!children.open()) return true;
+  for (pid_t child = children.next(); child != 0; child = children.next()) {
+    if (known.knows == nullptr || !known.knows(known.context, child)) return true;
+  }
+  return false;
+}
 
 bool any_left(pid_t session, KnownChildren known) {
   if (session <= 1 || there_is(session)) return false;

@@ -22,6 +22,10 @@ struct KnownChildren {
   const void* context = nullptr;
 };
 
+// Whether there is a child that is not known: only what has lost its parent can be left of a dead leader's session, or lies
+// beneath what has. True where that cannot be seen. One look serves for all that were reaped before it.
+[[nodiscard]] bool may_have_orphans(KnownChildren known);
+
 // Whether anything is left of the session or group. Its leader has been reaped. Allocates nothing; with `known` and no
 // orphans about it costs one read.
 [[nodiscard]] bool any_left(pid_t session, KnownChildren known = {});

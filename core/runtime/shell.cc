@@ -174,13 +174,13 @@ void Shell::do_it(const effect::Spawn& effect) {
 // A pid in hand is one that is not reaped yet: it cannot be anybody else's.
 void Shell::do_it(const effect::SignalProcess& effect) {
   const Process& process = service(effect.slot).main;
-  if (process.pid != 0 && process.run == effect.run) kill(process.pid, effect.signal);
+  if (process.alive() && process.run == effect.run) kill(process.pid, effect.signal);
 }
 
 void Shell::do_it(const effect::SignalLeftovers& effect) {
   Service& one = service(effect.slot);
   if (one.session == 0) return;
-  signal_left(one.session, effect.signal, one.main.pid != 0 ? Leader::may_live : Leader::reaped);
+  signal_left(one.session, effect.signal, one.main.alive() ? Leader::may_live : Leader::reaped);
   if (one.main.pid != 0) return;
   if (!one.leftovers) {
     one.leftovers = true;
@@ -191,7 +191,7 @@ void Shell::do_it(const effect::SignalLeftovers& effect) {
 
 void Shell::do_it(const effect::KillHelper& effect) {
   const Process& process = service(effect.slot).helper;
-  if (process.pid == 0 || process.run != effect.run) return;
+  if (!process.alive() || process.run != effect.run) return;
   kill(-process.pid, SIGKILL);
   kill(process.pid, SIGKILL);  // it may not have its session yet
 }
@@ -234,7 +234,7 @@ void Shell::do_it(const effect::Probe& effect) {
 void Shell::do_it(const effect::CancelProbe& effect) {
   Service& one = service(effect.slot);
   if (one.check) one.check->cancel();
-  if (one.probe.pid == 0) return;
+  if (!one.probe.alive()) return;
   kill(-one.probe.pid, SIGKILL);
   kill(one.probe.pid, SIGKILL);
 }

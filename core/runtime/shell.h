@@ -77,6 +77,8 @@ class Shell final : public NodeView {
     pid_t pid = 0;  // 0: none
     bool answered = false;
     bool failed = false;  // it did not come to its exec; its exit says nothing
+    bool reaped = false;  // its pid is nobody's, or somebody else's
+    bool alive() const { return pid != 0 && !reaped; }
     Descriptor answer;
     FdWatcher watcher;
   };
@@ -124,6 +126,7 @@ class Shell final : public NodeView {
   // shell_processes.cc: children.
   void reap();
   void ended(const Child& child, const siginfo_t& info);
+  Process* process_of(const Child& child);
   void process_ended(Process& process, ChildKind kind, ExitStatus status);
   void no_process(Slot slot, Run run, Role role, int error);
   void spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths);
@@ -162,7 +165,7 @@ class Shell final : public NodeView {
   bool sweeping_ = false;
   bool changed_ = false;
   bool performing_ = false;
-  bool unknown_reaped_ = false;
+  bool orphans_about_ = true;         // when the children at hand were reaped there was one that is nobody's
   Instant look_again_ = end_of_time;  // during the sweep: what is not our child tells nobody of its end
   bool exited_ = false;
   int exit_code_ = 111;

@@ -17,7 +17,7 @@ namespace hcrc {
 namespace {
 
 // Children reaped in one turn: 20,000 at once must not make timers late.
-constexpr int reaped_at_once = 256;
+constexpr std::size_t reaped_at_once = 256;
 
 constexpr Milliseconds orphan_look(20);
 
@@ -114,6 +114,7 @@ bool Shell::begin(Process& process, const SpawnRequest& request, Slot slot, Run 
   process.pid = child->pid;
   process.answered = false;
   process.failed = false;
+  process.reaped = false;
   process.answer = std::move(child->answer);
   // The table has room for every child that the services can have.
   if (!table_.add({.pid = process.pid, .slot = slot, .run = run, .kind = kind})) panic("the process table is full");
@@ -199,30 +200,51 @@ void Shell::take_answer(Process& process, const SpawnAnswer& answer) {
 void Shell::reap() {
   // What a process said before it died counts.
   notify_.drain();
-  unknown_reaped_ = false;
-  int reaped = 0;
-  for (; reaped < reaped_at_once; ++reaped) {
-    siginfo_t info{};
+  std::array<siginfo_t, reaped_at_once> ends;
+  std::size_t count = 0;
+  while (count < ends.size()) {
+    siginfo_t& info = ends[count];
+    info = {};
     if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) break;
+    ++count;
+    // From here on its number may be anybody's: nothing that its end sets off signals it.
     if (const auto child = table_.find(info.si_pid)) {
-      table_.remove(info.si_pid);
-      ended(*child, info);
-    } else {
-      unknown_reaped_ = true;
+      if (Process* process = process_of(*child)) process->reaped = true;
     }
+  }
+  // What they left behind has become our child before they could be reaped: one look serves for all of them.
+  orphans_about_ = count > 0 && may_have_orphans(known_children());
+  for (const siginfo_t& info : std::span(ends).first(count)) {
+    const auto child = table_.find(info.si_pid);
+    if (!child) continue;
+    table_.remove(info.si_pid);
+    ended(*child, info);
   }
   if (leftovers_ > 0) look_for_leftovers();
   if (sweeping_) look_for_orphans();
   // There may be more: come back in the next turn, after timers and sockets have had theirs.
-  if (reaped == reaped_at_once) kill(getpid(), SIGCHLD);
+  if (count == ends.size()) kill(getpid(), SIGCHLD);
+}
+
+Shell::Process* Shell::process_of(const Child& child) {
+  Service& one = service(child.slot);
+  switch (child.kind) {
+    case ChildKind::main: return &one.main;
+    case ChildKind::helper: return &one.helper;
+    case ChildKind::probe: return &one.probe;
+    case ChildKind::lock_waiter:
+    case ChildKind::copier: break;
+  }
+  return nullptr;
 }
 
 void Shell::ended(const Child& child, const siginfo_t& info) {
   Service& one = service(child.slot);
+  if (Process* process = process_of(child)) return process_ended(*process, child.kind, status_of(info));
   switch (child.kind) {
-    case ChildKind::main: return process_ended(one.main, child.kind, status_of(info));
-    case ChildKind::helper: return process_ended(one.helper, child.kind, status_of(info));
-    case ChildKind::probe: return process_ended(one.probe, child.kind, status_of(info));
+    case ChildKind::main:
+    case ChildKind::helper:
+    case ChildKind::probe: return;
     case ChildKind::lock_waiter:
       if (one.lock_waiter == child.pid) one.lock_waiter = 0;
       return dispatch(event::LockFree{.slot = child.slot, .run = child.run});
@@ -260,7 +282,7 @@ void Shell::process_ended(Process& process, ChildKind kind, ExitStatus status) {
     read_ready_fd(process.slot);
     one.ready_watcher.stop();
     one.ready_fd.reset();
-    leftovers = any_left(one.session, known_children());
+    leftovers = orphans_about_ && any_left(one.session);
     if (leftovers) {
       one.leftovers = true;
       ++leftovers_;
