@@ -97,7 +97,7 @@ Definition Compilation::read_text(std::uint32_t file, bool node, std::string nam
   if (tree) return read_definition(*tree, node, std::move(name), {.file = file}, suggestions_, result_.diagnostics);
   Diagnostic& error = tree.error();
   result_.diagnostics.add(error.code, error.place, std::move(error.message), std::move(error.notes));
-  return {.name = std::move(name), .place = {.file = file}, .settings = {}, .incomplete = true};
+  return {.name = std::move(name), .place = {.file = file}, .settings = {}, .meant = {}, .incomplete = true};
 }
 
 void Compilation::read_file(std::uint32_t file, const InputFile& input) {
@@ -108,9 +108,11 @@ void Compilation::read_file(std::uint32_t file, const InputFile& input) {
   const auto unreadable = [&](Code code, std::string message, std::string note) {
     result_.diagnostics.add(code, place, std::move(message), {{std::move(note)}});
     layers_.push_back(
-        {.node = node, .definition = {.name = std::move(name), .place = place, .settings = {}, .incomplete = true}});
+        {.node = node,
+         .definition = {.name = std::move(name), .place = place, .settings = {}, .meant = {}, .incomplete = true}});
   };
-  switch (input.found) {
+  const bool too_big = result_.sources[file].text().size() > bounds::source_file_bytes;
+  switch (too_big ? Found::too_big : input.found) {
     case Found::file: layers_.push_back({.node = node, .definition = read_text(file, node, std::move(name))}); return;
     case Found::link_out:
       return unreadable(Code::not_a_file, "this link leads out of the folder, or to nothing",

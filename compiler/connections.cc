@@ -63,9 +63,9 @@ void Connector::unknown(const Item& item) {
 }
 
 bool Connector::add(std::uint32_t owner, std::uint32_t target, ConnectionKind kind, Place place) {
-  if (result_.all.size() == limits_.connections()) {
+  if (result_.all.size() == limits_.connections) {
     diagnostics_.add(Code::too_large, place, "there are too many connections between services from here on",
-                     {{fmt::format("a database has room for {}", limits_.connections())}});
+                     {{fmt::format("a database has room for {}", limits_.connections)}});
     result_.complete = false;
     return false;
   }

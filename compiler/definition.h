@@ -46,6 +46,7 @@ struct Definition {
   std::string name;
   Place place;                    // the file as a whole
   std::vector<Setting> settings;  // sorted by key, each once
+  std::vector<Key> meant;         // keys that a mistyped one was probably meant to be
   bool incomplete = false;        // a file that it comes from could not be read: nothing is said about what is missing
 
   const Setting* find(Key key) const {
@@ -59,6 +60,8 @@ struct Definition {
     return setting == nullptr ? nullptr : std::get_if<Type>(&setting->value);
   }
   bool has(Key key) const { return find(key) != nullptr; }
+  // Whether the user meant to write it: nobody is told that what they mistyped is missing.
+  bool means(Key key) const { return has(key) || std::ranges::find(meant, key) != meant.end(); }
 };
 
 // What a choice of `override` is read into.

@@ -25,7 +25,7 @@ class DefinitionReader {
 
  private:
   void read_key(Definition& definition, std::string_view table, const SyntaxNode& node);
-  void unknown(std::string_view table, const SyntaxNode& node);
+  void unknown(Definition& definition, std::string_view table, const SyntaxNode& node);
 
   const SyntaxTree& tree_;
   const bool node_;
@@ -34,7 +34,7 @@ class DefinitionReader {
   ValueReader values_;
 };
 
-void DefinitionReader::unknown(std::string_view table, const SyntaxNode& node) {
+void DefinitionReader::unknown(Definition& definition, std::string_view table, const SyntaxNode& node) {
   const bool is_array_of_tables =
       node.kind == NodeKind::array && node.children > 0 && tree_.children(node).front().kind == NodeKind::table;
   if (table.empty() && (node.kind == NodeKind::table || is_array_of_tables)) {
@@ -45,11 +45,12 @@ void DefinitionReader::unknown(std::string_view table, const SyntaxNode& node) {
   const std::string where = table.empty() ? "" : fmt::format(" in [{}]", table);
   diagnostics_.add(Code::unknown_key, node.key_place, fmt::format("there is no key {}{}", in_quotes(node.key), where),
                    {{suggestions_.key(node_, table, node.key)}});
+  if (const auto near = suggestions_.nearest_key(node_, table, node.key)) definition.meant.push_back(*near);
 }
 
 void DefinitionReader::read_key(Definition& definition, std::string_view table, const SyntaxNode& node) {
   const KeyRow* row = find_key(node_, table, node.key);
-  if (row == nullptr) return unknown(table, node);
+  if (row == nullptr) return unknown(definition, table, node);
   definition.settings.push_back(
       {.key = row->key, .key_place = node.key_place, .place = node.place, .value = values_.read(*row, node)});
 }
@@ -75,7 +76,7 @@ void DefinitionReader::read(Definition& definition) {
 
 Definition read_definition(const SyntaxTree& tree, bool node, std::string name, Place file, KeySuggestions& suggestions,
                            Diagnostics& diagnostics) {
-  Definition definition{.name = std::move(name), .place = file, .settings = {}};
+  Definition definition{.name = std::move(name), .place = file, .settings = {}, .meant = {}};
   DefinitionReader(tree, node, suggestions, diagnostics).read(definition);
   return definition;
 }

@@ -77,7 +77,7 @@ constexpr Colours terminal_colours{.bold = "\x1b[1m",
 std::string place_text(const Place& place, const Sources& sources) {
   if (place.file == Place::no_file) return {};
   const std::string path = harmless(sources[place.file].path());
-  return place.line == 0 ? fmt::format("{}: ", path) : fmt::format("{}:{}:{}: ", path, place.line, place.column);
+  return fmt::format("{}:{}:{}: ", path, std::max(place.line, 1u), std::max(place.column, 1u));
 }
 
 // The line, and below it the caret. Every code point takes one column, so a tab and what is hidden are shown as one. Of a

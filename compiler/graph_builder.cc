@@ -68,10 +68,10 @@ bool GraphBuilder::small_enough() {
   for (std::uint32_t i = 0; i < definitions_.size(); ++i) {
     const std::size_t one = weight(definitions_[i]);
     const std::size_t copies = std::max<std::size_t>(names_.services_of(i).size(), 1);
-    if (one > (limits_.graph_bytes() - bytes) / copies) {
+    if (one > (limits_.graph_bytes - bytes) / copies) {
       diagnostics_.add(Code::too_large, {.file = definitions_[i].place.file, .line = 1, .column = 1},
                        "the definitions are too large from here on",
-                       {{fmt::format("a database has at most {} MiB", limits_.database_bytes >> 20)}});
+                       {{fmt::format("a database has at most {} MiB", bounds::database_bytes >> 20)}});
       return false;
     }
     bytes += one * copies;
@@ -81,7 +81,7 @@ bool GraphBuilder::small_enough() {
 
 bool GraphBuilder::too_many(Place place) {
   diagnostics_.add(Code::too_large, place, "with all that bundles stand for there are too many connections from here on",
-                   {{fmt::format("a database has room for {}", limits_.connections())}});
+                   {{fmt::format("a database has room for {}", limits_.connections)}});
   return false;
 }
 
@@ -133,7 +133,7 @@ bool GraphBuilder::flatten_bundles() {
     for (const std::uint32_t i : containers[bundle]) {
       const Connection& connection = connections_[i];
       auto& outside = contents_[connection.owner];
-      if (inside.size() > limits_.connections() - total) return too_many(connection.place);
+      if (inside.size() > limits_.connections - total) return too_many(connection.place);
       total += inside.size();
       outside.insert(outside.end(), inside.begin(), inside.end());
       if (--waits_for[connection.owner] == 0) ready.push_back(connection.owner);
@@ -148,7 +148,7 @@ bool GraphBuilder::fill_edges() {
   for (const Connection& connection : connections_) {
     if (connection.kind == ConnectionKind::contents) continue;
     const auto targets = services_of(connection.target);
-    if (targets.size() > limits_.connections() - total) return too_many(connection.place);
+    if (targets.size() > limits_.connections - total) return too_many(connection.place);
     total += targets.size();
     for (const std::uint32_t target : targets) {
       switch (connection.kind) {

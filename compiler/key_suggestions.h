@@ -17,6 +17,7 @@ class KeySuggestions {
  public:
   // Each answers a note that says what would be right.
   std::string key(bool node, std::string_view table, std::string_view name);
+  std::optional<Key> nearest_key(bool node, std::string_view table, std::string_view name);
   std::string table(bool node, std::string_view name);
   std::string choice(const KeyRow& row, std::string_view name);
   std::string signal(std::string_view name);

@@ -44,6 +44,7 @@ void merge(Definition& below, Definition&& above) {
     }
   }
   below.place = above.place;
+  below.meant.insert(below.meant.end(), above.meant.begin(), above.meant.end());
   below.incomplete = below.incomplete || above.incomplete;
 }
 
@@ -53,7 +54,7 @@ Definition lay_over(std::vector<Definition> layers, Key override_key, Diagnostic
   Definition result = std::move(layers.front());
   if (const Setting* setting = result.find(override_key)) {
     diagnostics.add(Code::overrides_nothing, setting->key_place, "this overrides nothing",
-                    {{fmt::format("no earlier folder has a {}.toml", result.name)}});
+                    {{fmt::format("no earlier folder has {}.toml", result.name)}});
   }
   for (std::size_t i = 1; i < layers.size(); ++i) {
     Definition& above = layers[i];

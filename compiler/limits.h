@@ -8,13 +8,9 @@
 namespace hcrc::compiler {
 
 struct Limits {
-  std::size_t services = bounds::services;  // with instances and bundles
-  std::size_t database_bytes = bounds::database_bytes;
-
-  // An edge takes two records of eight bytes.
-  std::size_t connections() const { return database_bytes / 16; }
-  // A text is often shared between instances, in the database but not in the graph.
-  std::size_t graph_bytes() const { return 4 * database_bytes; }
+  std::size_t services = bounds::services;                            // with instances and bundles
+  std::size_t connections = bounds::database_bytes / 16;              // an edge takes two records of eight bytes
+  std::size_t graph_bytes = std::size_t{4} * bounds::database_bytes;  // texts that the database shares are several here
 };
 
 }  // namespace hcrc::compiler

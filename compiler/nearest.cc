@@ -10,7 +10,8 @@ namespace {
 
 // Longer names than a service may have are near to nothing.
 constexpr std::size_t longest = 140;
-constexpr std::size_t most_wrong = 3;
+
+std::size_t most_wrong(std::size_t length) { return length <= 3 ? 1 : length <= 8 ? 2 : 3; }
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -45,7 +46,7 @@ NearestName::NearestName(std::vector<std::string_view> names) : names_(std::move
 }
 
 std::optional<std::string_view> NearestName::find(std::string_view name) {
-  std::size_t most = std::min(most_wrong, std::max<std::size_t>(1, name.size() / 3));
+  std::size_t most = most_wrong(name.size());
   std::optional<std::string_view> nearest;
   const auto length = [](std::string_view known) { return known.size(); };
   auto at = std::ranges::lower_bound(names_, name.size() - std::min(name.size(), most), {}, length);

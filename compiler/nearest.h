@@ -13,7 +13,8 @@ namespace hcrc::compiler {
 // than `most` comes back as most + 1. Letters of either case count as the same.
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t most);
 
-// A set of known names. A name is near when at most a third of its letters are wrong, and never more than three. Among
+// A set of known names. A name is near when at most one letter is wrong in a short one, two in one of up to
+// eight, three in a longer one. Among
 // equally near ones the first in byte order is taken, so the answer does not depend on the order of the set.
 //
 // The search compares with every name of about the same length. However many unknown names there are, all searches together

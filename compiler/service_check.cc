@@ -94,14 +94,14 @@ void ServiceCheck::type_keys(ServiceType type) {
 
 void ServiceCheck::command(ServiceType type) {
   if (type == ServiceType::bundle) {
-    if (definition_.incomplete || definition_.has(Key::contents)) return;
+    if (definition_.incomplete || definition_.means(Key::contents)) return;
     diagnostics_.add(Code::missing_contents, first_line(), fmt::format("the bundle {} has no contents", definition_.name),
                      {{R"(write contents = ["name"]: the services that it stands for)"}});
     return;
   }
   const Items* words = definition_.value<Items>(Key::command);
   const bool is_empty = words != nullptr && words->empty();
-  if (!is_empty && (definition_.incomplete || definition_.has(Key::command))) return;
+  if (!is_empty && (definition_.incomplete || definition_.means(Key::command))) return;
   diagnostics_.add(Code::missing_command, is_empty ? place(Key::command) : first_line(),
                    fmt::format("{} has no command", definition_.name),
                    {{R"(write command = ["/usr/bin/program", "argument"])"}});

@@ -16,7 +16,7 @@ struct Place {
   static constexpr std::uint32_t no_file = UINT32_MAX;
 
   std::uint32_t file = no_file;  // index into Sources
-  std::uint32_t line = 0;        // 0: the file as a whole
+  std::uint32_t line = 0;        // 0: the file as a whole; shown as 1:1, without a line
   std::uint32_t column = 0;
   std::uint32_t length = 0;  // in code points; 0 where it is not known or goes beyond the line
 

@@ -46,6 +46,10 @@ std::expected<TemplatePiece, TemplateError> take_variable(std::string_view& text
   const std::size_t length = name_length(inside);
   const std::string_view tail = inside.substr(length);
   const std::string shown = in_quotes(fmt::format("${{{}}}", inside));
+  if (length == 0) {
+    return std::unexpected(error(fmt::format("{} does not begin with a variable's name", shown),
+                                 "a name has letters, digits and _, and does not begin with a digit; $$ is a $"));
+  }
   text.remove_prefix(end + 1);
   TemplatePiece piece{.kind = TemplatePiece::Kind::variable, .text = std::string(inside.substr(0, length)), .fallback = {}};
   if (tail.empty()) return piece;

@@ -57,7 +57,7 @@ std::string_view node_text(NodeKind kind) {
   switch (kind) {
     case NodeKind::text: return "a text";
     case NodeKind::integer: return "a whole number";
-    case NodeKind::real: return "a number";
+    case NodeKind::real: return "a number that is not whole";
     case NodeKind::boolean: return "true or false";
     case NodeKind::moment: return "a date or time";
     case NodeKind::array: return "a list";
@@ -302,7 +302,7 @@ bool ValueReader::filled_text(const KeyRow& row, const SyntaxNode& node) {
   if (!usable_text(row, node)) return false;
   if (!node.text.empty()) return true;
   diagnostics_.add(Code::empty_value, node.place, fmt::format("{} is empty", text(row)),
-                   {{fmt::format("it is {}", row.help)}});
+                   {{fmt::format("{}: {}", row.name, row.help)}});
   return false;
 }
 
