@@ -1,6 +1,6 @@
 // hcrc-compile: folders of definitions in, a database out (contract, section 3).
+#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/App.hpp>
@@ -38,9 +38,22 @@ struct Options {
   bool warnings_are_errors = false;
 };
 
+// A console that cannot be written to is nobody's mistake; fmt::print would throw.
+void print(std::FILE* stream, const std::string& text) { std::fwrite(text.data(), 1, text.size(), stream); }
+
 int tell(int code, const std::string& text) {
-  fmt::print(stderr, "hcrc-compile: {}\n", text);
+  print(stderr, "hcrc-compile: " + text + "\n");
   return code;
+}
+
+// Where descriptors 0 to 2 were closed, nothing that is opened later may come to stand in their place.
+void fill_standard_descriptors() {
+  while (true) {
+    const int fd = ::open("/dev/null", O_RDWR);
+    if (fd >= 0 && fd <= 2) continue;
+    if (fd > 2) ::close(fd);
+    return;
+  }
 }
 
 // The exit code, where the command line ends the program.
@@ -78,7 +91,7 @@ int explain_code(std::string id) {
   if (!code) {
     return tell(usage, fmt::format("there is no diagnostic {}: its code stands in brackets, as [E020]", in_quotes(id)));
   }
-  fmt::print("{}", explain(*code));
+  print(stdout, explain(*code));
   return done;
 }
 
@@ -134,7 +147,7 @@ int run(const Options& options) {
 
   const Diagnostics& diagnostics = compiled.diagnostics;
   const std::string text = diagnostics_text(diagnostics, compiled.sources, has_colours(STDERR_FILENO));
-  std::fwrite(text.data(), 1, text.size(), stderr);
+  print(stderr, text);
   const bool fails = diagnostics.errors() > 0 || (options.warnings_are_errors && diagnostics.warnings() > 0);
   if (fails) {
     const std::string warnings = diagnostics.warnings() == 0 ? "" : ", " + counted(diagnostics.warnings(), "warning");
@@ -144,11 +157,11 @@ int run(const Options& options) {
 
   const std::string services = counted(compiled.graph->services.size(), "service");
   if (options.check) {
-    fmt::print("hcrc-compile: {}, nothing wrong\n", services);
+    print(stdout, fmt::format("hcrc-compile: {}, nothing wrong\n", services));
     return done;
   }
   if (const auto file = write_database_file(options.output, bytes); !file) return tell(file.error());
-  fmt::print("hcrc-compile: {}, {}, build {:016x}\n", services, harmless(options.output), build_id(bytes));
+  print(stdout, fmt::format("hcrc-compile: {}, {}, build {:016x}\n", services, harmless(options.output), build_id(bytes)));
   return done;
 }
 
@@ -158,6 +171,7 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace hcrc::compiler;
+  fill_standard_descriptors();
   Options options;
   if (const auto code = parse(argc, argv, options)) return *code;
   return options.explain.empty() ? run(options) : explain_code(options.explain);
