@@ -68,9 +68,9 @@ Shell::Shell(const Database& database, Setup setup, const RuntimeFacts& facts, C
       process->slot = slot;
     }
     if (slot == database.size() || !checks_by_socket(database.service(slot))) continue;
-    one.check = std::make_unique<Probe>();
-    one.ready_address.assign(spawner_.address(database, slot, database.service(slot).ready_address));
-    one.health_address.assign(spawner_.address(database, slot, database.service(slot).health_address));
+    one.checks = std::make_unique<Checks>();
+    one.checks->ready_address.assign(spawner_.address(database, slot, database.service(slot).ready_address));
+    one.checks->health_address.assign(spawner_.address(database, slot, database.service(slot).health_address));
   }
 }
 
@@ -225,15 +225,15 @@ void Shell::do_it(const effect::Probe& effect) {
                                                 .reason = result.text.view()});
     }
   };
-  const auto known =
-      one.check->start(loop_, http ? ProbeKind::http : ProbeKind::tcp,
-                       (effect.health ? one.health_address : one.ready_address).view(), Answered::by, &one.probe);
+  const auto known = one.checks->probe.start(loop_, http ? ProbeKind::http : ProbeKind::tcp,
+                                             (effect.health ? one.checks->health_address : one.checks->ready_address).view(),
+                                             Answered::by, &one.probe);
   if (known) Answered::by(&one.probe, *known);
 }
 
 void Shell::do_it(const effect::CancelProbe& effect) {
   Service& one = service(effect.slot);
-  if (one.check) one.check->cancel();
+  if (one.checks) one.checks->probe.cancel();
   if (!one.probe.alive()) return;
   kill(-one.probe.pid, SIGKILL);
   kill(one.probe.pid, SIGKILL);

@@ -83,16 +83,20 @@ class Shell final : public NodeView {
     FdWatcher watcher;
   };
 
+  // Checks by socket. Addresses have their variables filled in; a child sends them where it alone knows the values.
+  struct Checks {
+    Probe probe;
+    FixedText<Probe::address_bytes> ready_address;
+    FixedText<Probe::address_bytes> health_address;
+  };
+
   struct Service {
     Process main;
     Process helper;
-    Process probe;                 // of [ready] and [health] exec
-    std::unique_ptr<Probe> check;  // of tcp and http, where there is one
+    Process probe;                   // of [ready] and [health] exec
+    std::unique_ptr<Checks> checks;  // where [ready] or [health] is tcp or http
     std::uint32_t probe_number = 0;
     Run probe_run = 0;
-    // Variables filled in; a child sends them where it alone knows their values.
-    FixedText<Probe::address_bytes> ready_address;
-    FixedText<Probe::address_bytes> health_address;
     pid_t session = 0;  // of the last run's own process
     pid_t lock_waiter = 0;
     bool leftovers = false;  // of a dead leader; the supervisor waits for their end

@@ -168,8 +168,13 @@ void Shell::take_answer(Process& process, const SpawnAnswer& answer) {
     case SpawnAnswer::Kind::note:
       console_.line(text.put(name(process.slot)).put(": ").put(answer.detail.view()).view());
       return;
-    case SpawnAnswer::Kind::ready_address: service(process.slot).ready_address.assign(answer.detail.view()); return;
-    case SpawnAnswer::Kind::health_address: service(process.slot).health_address.assign(answer.detail.view()); return;
+    case SpawnAnswer::Kind::ready_address:
+    case SpawnAnswer::Kind::health_address:
+      if (const auto& checks = service(process.slot).checks) {
+        const bool ready = answer.kind == SpawnAnswer::Kind::ready_address;
+        (ready ? checks->ready_address : checks->health_address).assign(answer.detail.view());
+      }
+      return;
     case SpawnAnswer::Kind::skipped:
       process.answered = process.failed = true;
       return dispatch(event::Skipped{.slot = process.slot, .run = process.run, .reason = answer.detail.view()});
