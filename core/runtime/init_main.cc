@@ -10,7 +10,7 @@
 #include <span>
 #include <string_view>
 
-#include "core/runtime/conditions.h"
+#include "core/conditions.h"
 #include "core/runtime/console.h"
 #include "core/runtime/database_file.h"
 #include "core/runtime/options.h"

@@ -1,4 +1,4 @@
-#include "core/runtime/conditions.h"
+#include "core/conditions.h"
 
 #include <string>
 
