@@ -270,6 +270,7 @@ std::optional<Effect> Supervisor::next(Instant now) {
 void Supervisor::enter(Slot slot, State state, Instant now) {
   Unit& unit = units_[slot];
   if (unit.state != state) {
+    if (observer_ != nullptr) observer_(observer_context_, slot, unit.state, state, now);
     unit.state = state;
     unit.since = now;
   }

@@ -163,6 +163,13 @@ class Supervisor {
   // There is no notify socket: `notify = true` counts as ready when spawned. Before boot().
   void without_notify() { options_.notify_usable = false; }
 
+  // Who is told of every change of state as it happens, CMD's too; it must change nothing. For timelines.
+  using Observer = void (*)(void* context, Slot slot, State from, State to, Instant now);
+  void observe(Observer observer, void* context) {
+    observer_ = observer;
+    observer_context_ = context;
+  }
+
   void boot(Instant now);
   void handle(const Event& event, Instant now);
   // The next thing to do. Call until there is none before the shell sleeps; events may come in between.
@@ -321,6 +328,8 @@ class Supervisor {
 
   const Database& database_;
   Options options_;
+  Observer observer_ = nullptr;
+  void* observer_context_ = nullptr;
   format::ServiceRecord command_rule_{};
   std::vector<Unit> units_;
   Timers timers_;

@@ -12,6 +12,12 @@ namespace {
 
 ServiceType type_of(const format::ServiceRecord& rule) { return static_cast<ServiceType>(rule.type); }
 
+constexpr ExitStatus clean_exit{.kind = ExitStatus::Kind::code, .value = 0, .out_of_memory = false, .memory_limit = 0};
+
+Duration watchdog_pace(const format::ServiceRecord& rule) {
+  return std::max<Duration>(Milliseconds(1), Duration(Milliseconds(rule.watchdog_ms)) / 2);
+}
+
 ExitStatus killed_by(int signal) {
   return {.kind = ExitStatus::Kind::signal,
           .value = static_cast<std::uint8_t>(signal),
@@ -35,6 +41,14 @@ std::string_view World::name(Slot slot) const {
   return slot == supervisor_.command_slot() ? std::string_view("CMD") : database_.name(slot);
 }
 
+void World::watch(Watcher& watcher) {
+  watcher_ = &watcher;
+  const auto changed = [](void* world, Slot slot, State from, State to, Instant now) {
+    static_cast<World*>(world)->watcher_->changed(now.time_since_epoch(), slot, from, to);
+  };
+  supervisor_.observe(changed, this);
+}
+
 void World::boot() {
   supervisor_.boot(now_);
   drain();
@@ -44,6 +58,13 @@ void World::at(Duration time, const Event& event) { schedule(time - now(), What:
 
 void World::crash(Duration time, Slot slot, ExitStatus status) { schedule(time - now(), What::crash, slot, status); }
 
+void World::hang(Duration time, Slot slot) { schedule(time - now(), What::hangs, slot); }
+
+void World::change(Duration time, Slot slot, const Behaviour& behaviour) {
+  changes_.push_back(behaviour);
+  schedule(time - now(), What::changes, slot);
+}
+
 void World::schedule(Duration after, What what, Slot slot, ExitStatus status, const Event& event) {
   heap_.push_back({.at = now_ + std::max(after, Duration::zero()),
                    .order = order_++,
@@ -51,7 +72,8 @@ void World::schedule(Duration after, What what, Slot slot, ExitStatus status, co
                    .slot = slot,
                    .life = processes_[slot].life,
                    .status = status,
-                   .event = event});
+                   .event = event,
+                   .change = changes_.size() - 1});
   std::push_heap(heap_.begin(), heap_.end());
 }
 
@@ -87,6 +109,7 @@ void World::happen(const Happening& happening) {
   Process& process = processes_[happening.slot];
   switch (happening.what) {
     case What::event:
+      if (!hears(happening.event)) return;
       if (const auto* exited = std::get_if<event::Exited>(&happening.event)) processes_[exited->slot].helper = false;
       if (const auto* skipped = std::get_if<event::Skipped>(&happening.event)) {
         processes_[skipped->slot].preparing = false;
@@ -99,12 +122,26 @@ void World::happen(const Happening& happening) {
         processes_[busy->slot].waits_for_lock = true;
       }
       return give(happening.event);
+    case What::finishes:
+      if (process.hung) return;
+      [[fallthrough]];
     case What::ends:
       if (process.alive && process.life == happening.life) end_main(happening.slot, happening.status);
       return;
     case What::crash:
-      if (process.alive && process.spawned) end_main(happening.slot, happening.status);
+      if (!process.alive || !process.spawned) return note("fault: no process to end of ", happening.slot);
+      note("fault: ends ", happening.slot);
+      return end_main(happening.slot, happening.status);
+    case What::hangs:
+      if (!process.alive || !process.spawned) return note("fault: no process to hang of ", happening.slot);
+      note("fault: hangs ", happening.slot);
+      process.hung = true;
       return;
+    case What::changes: behaviours_[happening.slot] = changes_[happening.change]; return;
+    case What::watchdog:
+      if (!process.alive || process.life != happening.life || process.hung) return;
+      give(event::Watchdog{.slot = happening.slot, .run = process.run});
+      return schedule(watchdog_pace(supervisor_.rule(happening.slot)), What::watchdog, happening.slot);
     case What::leftovers_end:
       if (!process.leftovers || process.life != happening.life) return;
       process.leftovers = false;
@@ -112,10 +149,19 @@ void World::happen(const Happening& happening) {
   }
 }
 
+// A hung process says nothing; what it said before may still be late.
+bool World::hears(const Event& event) const {
+  const auto silent = [this](Slot slot, Run run) { return hangs(slot) && processes_[slot].run == run; };
+  if (const auto* ready = std::get_if<event::Ready>(&event)) return !silent(ready->slot, ready->run);
+  if (const auto* probe = std::get_if<event::ProbeDone>(&event)) return !silent(probe->slot, probe->run);
+  return true;
+}
+
 void World::end_main(Slot slot, ExitStatus status) {
   Process& process = processes_[slot];
   const Behaviour& behaviour = behaviours_[slot];
   process.alive = false;
+  process.hung = false;
   process.ends.push_back(now_);
   const bool success = status.kind == ExitStatus::Kind::code && status.value == 0;
   // A periodic is up whether it runs or not.
@@ -128,9 +174,11 @@ void World::end_main(Slot slot, ExitStatus status) {
       event::Exited{.slot = slot, .run = process.run, .role = Role::main, .status = status, .leftovers = process.leftovers});
 }
 
-void World::note(std::string_view what, Slot slot) {
-  trace_.push_back(std::to_string(std::chrono::duration_cast<Milliseconds>(now()).count()) + "ms " + std::string(what) +
-                   std::string(name(slot)));
+void World::note(std::string_view what, Slot slot) { tell_story(std::string(what) + std::string(name(slot))); }
+
+void World::tell_story(std::string_view line) {
+  trace_.push_back(std::to_string(std::chrono::duration_cast<Milliseconds>(now()).count()) + "ms " + std::string(line));
+  if (watcher_ != nullptr) watcher_->told(now(), line);
 }
 
 void World::give(const Event& event) {
@@ -148,7 +196,7 @@ void World::drain() {
     std::visit([this](const auto& one) { perform(one); }, *effect);
   }
   // Answers that come while an effect is performed drain within: only the outermost sees an event's work done.
-  if (--draining_ == 0 && !exit_code_) {
+  if (--draining_ == 0 && oracle_ && !exit_code_) {
     if (const auto problem = disagreement(supervisor_)) broke(*problem, supervisor_.command_slot());
   }
 }
@@ -195,12 +243,14 @@ void World::perform(const effect::Spawn& effect) {
   if (effect.role != Role::main) {
     if (process.helper) broke("a second helper", effect.slot);
     process.helper = true;
+    if (effect.role == Role::stop_command) process.asked_to_end = now_;
+    if (effect.role == Role::stop_command && process.alive && !process.hung && behaviour.stop_command_works &&
+        behaviour.stops_after) {
+      schedule(behaviour.answers_after + *behaviour.stops_after, What::finishes, effect.slot, clean_exit);
+    }
     schedule(behaviour.answers_after, What::event, 0, {},
-             event::Exited{.slot = effect.slot,
-                           .run = effect.run,
-                           .role = effect.role,
-                           .status = {.kind = ExitStatus::Kind::code, .value = 0, .out_of_memory = false, .memory_limit = 0},
-                           .leftovers = false});
+             event::Exited{
+                 .slot = effect.slot, .run = effect.run, .role = effect.role, .status = clean_exit, .leftovers = false});
     process.run = effect.run;
     return;
   }
@@ -209,6 +259,8 @@ void World::perform(const effect::Spawn& effect) {
   process.run = effect.run;
   if (type_of(supervisor_.rule(effect.slot)) != ServiceType::periodic) process.up = false;
   process.stop_signalled = false;
+  process.hung = false;
+  process.asked_to_end = end_of_time;
   ++process.life;
   Behaviour::Start start = behaviour.start;
   if (start != Behaviour::Start::spawned && behaviours_[effect.slot].bad_starts-- == 0) {
@@ -241,9 +293,9 @@ void World::perform(const effect::Spawn& effect) {
     case Behaviour::Start::spawned: break;
   }
   process.spawns.push_back(now_);
+  ++last_pid_;
   schedule(behaviour.answers_after, What::event, 0, {},
-           event::Spawned{
-               .slot = effect.slot, .run = effect.run, .role = Role::main, .pid = static_cast<std::int32_t>(process.life)});
+           event::Spawned{.slot = effect.slot, .run = effect.run, .role = Role::main, .pid = last_pid_});
   const format::ServiceRecord& rule = supervisor_.rule(effect.slot);
   const bool longrun = type_of(rule) == ServiceType::longrun;
   const auto ready = static_cast<ReadyKind>(rule.ready_kind);
@@ -251,8 +303,9 @@ void World::perform(const effect::Spawn& effect) {
     schedule(*behaviour.ready_after, What::event, 0, {}, event::Ready{.slot = effect.slot, .run = effect.run});
   }
   if (behaviour.ends_after || !longrun) {
-    schedule(behaviour.ends_after.value_or(std::chrono::milliseconds(3)), What::ends, effect.slot, behaviour.end);
+    schedule(behaviour.ends_after.value_or(std::chrono::milliseconds(3)), What::finishes, effect.slot, behaviour.end);
   }
+  if (longrun && rule.watchdog_ms >= 0 && behaviour.watchdog) schedule(watchdog_pace(rule), What::watchdog, effect.slot);
 }
 
 void World::check_stop_signal(Slot slot) {
@@ -273,6 +326,9 @@ void World::perform(const effect::SignalProcess& effect) {
   if (process.preparing && process.run == effect.run) return;
   if (!process.alive || process.run != effect.run) return broke("a signal to a process that is not there", effect.slot);
   const format::ServiceRecord& rule = supervisor_.rule(effect.slot);
+  if (effect.signal == signals::sigkill || effect.signal == rule.stop_signal) {
+    process.asked_to_end = std::min(process.asked_to_end, now_);
+  }
   if (effect.signal == signals::sigkill) {
     if (!process.stop_signalled && !supervisor_.shutting_down()) broke("SIGKILL without a stop signal", effect.slot);
     // With a stop command the time began before the signal.
@@ -286,7 +342,7 @@ void World::perform(const effect::SignalProcess& effect) {
   check_stop_signal(effect.slot);
   process.stop_signalled = true;
   process.stop_at = now_;
-  if (behaviours_[effect.slot].stops_after) {
+  if (behaviours_[effect.slot].stops_after && !process.hung) {
     schedule(*behaviours_[effect.slot].stops_after, What::ends, effect.slot, killed_by(effect.signal));
   }
 }
@@ -304,7 +360,7 @@ void World::perform(const effect::EndLockWait& effect) { processes_[effect.slot]
 
 void World::perform(const effect::Probe& effect) {
   const Behaviour& behaviour = behaviours_[effect.slot];
-  if (!behaviour.probe_answers_after) return;
+  if (!behaviour.probe_answers_after || hangs(effect.slot)) return;
   schedule(*behaviour.probe_answers_after, What::event, 0, {},
            event::ProbeDone{.slot = effect.slot,
                             .run = effect.run,
@@ -332,8 +388,9 @@ void World::perform(const effect::CloseStreams& effect) {
     schedule(Milliseconds(1), What::event, 0, {}, event::CopierEnded{.slot = effect.slot});
   }
   if (!processes_[effect.slot].alive) return;
-  const ExitStatus clean{.kind = ExitStatus::Kind::code, .value = 0, .out_of_memory = false, .memory_limit = 0};
-  if (behaviours_[effect.slot].stops_after) schedule(*behaviours_[effect.slot].stops_after, What::ends, effect.slot, clean);
+  processes_[effect.slot].asked_to_end = now_;
+  if (behaviours_[effect.slot].stops_after)
+    schedule(*behaviours_[effect.slot].stops_after, What::finishes, effect.slot, clean_exit);
 }
 
 void World::perform(const effect::Sweep&) { schedule(Milliseconds(1), What::event, 0, {}, event::OrphansGone{}); }
@@ -348,8 +405,7 @@ void World::perform(const effect::Report& effect) {
     process.up = true;
   }
   if (effect.kind == ReportKind::stopped) process.up = false;
-  trace_.push_back(std::to_string(std::chrono::duration_cast<Milliseconds>(now()).count()) + "ms " +
-                   std::string(line.view()));
+  tell_story(line.view());
 }
 
 void World::perform(const effect::NodeReport& effect) {
@@ -357,8 +413,7 @@ void World::perform(const effect::NodeReport& effect) {
   TextWriter line(bytes);
   tell(supervisor_, effect, line);
   if (effect.kind == NodeReportKind::stopping) shutdown_at_ = now_;
-  trace_.push_back(std::to_string(std::chrono::duration_cast<Milliseconds>(now()).count()) + "ms " +
-                   std::string(line.view()));
+  tell_story(line.view());
 }
 
 void World::perform(const effect::Outward&) {}

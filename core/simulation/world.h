@@ -35,8 +35,18 @@ struct Behaviour {
   ExitStatus end{.kind = ExitStatus::Kind::code, .value = 0, .out_of_memory = false, .memory_limit = 0};
   std::optional<Duration> stops_after = std::chrono::milliseconds(2);  // after its stop signal; none: it ignores it
   std::optional<Duration> leaves_behind;  // leftovers that live so long by themselves, and end at SIGTERM too
+  bool stop_command_works = true;         // its stop command ends it, as its stop signal would
   bool probes_good = true;
+  bool watchdog = true;  // says WATCHDOG=1 twice as often as it must
   std::optional<Duration> probe_answers_after = std::chrono::milliseconds(1);
+};
+
+// Who watches a world, as it happens: each line of its story, and each change of state (CMD's too).
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+  virtual void told(Duration at, std::string_view line) = 0;
+  virtual void changed(Duration at, Slot slot, State from, State to) = 0;
 };
 
 class World {
@@ -47,11 +57,21 @@ class World {
   Behaviour& behaviour(Slot slot) { return behaviours_[slot]; }
   Slot slot(std::string_view service) const;
 
+  // Before boot(); must outlive the world's last step.
+  void watch(Watcher& watcher);
+  // Leaves the oracle out, whose time grows with the graph; the checker stays.
+  void without_oracle() { oracle_ = false; }
+
   void boot();
   // Something from outside, at a time.
   void at(Duration time, const Event& event);
   // Ends the service's own process at a time, as if it crashed; no matter where none lives then.
   void crash(Duration time, Slot slot, ExitStatus status);
+  // The process that the service has at a time hangs from then on: it says nothing, answers no probe, does not end by itself
+  // and does not hear its stop signal. The next one is well.
+  void hang(Duration time, Slot slot);
+  // Processes spawned from then on, and probes, behave so.
+  void change(Duration time, Slot slot, const Behaviour& behaviour);
   void run_until(Duration time);
   // Until nothing is left to happen but what is further away than `horizon`.
   void run_to_rest(Duration horizon = std::chrono::hours(1));
@@ -67,9 +87,15 @@ class World {
   bool told(std::string_view part) const;
   const std::vector<std::string>& broken() const { return broken_; }
   bool has_process(Slot slot) const { return processes_[slot].alive; }
+  bool hangs(Slot slot) const { return processes_[slot].alive && processes_[slot].hung; }
+  // When the service's last process was asked to end: by signal, stop command or the end of its streams; end_of_time: not
+  // yet.
+  Instant asked_to_end(Slot slot) const { return processes_[slot].asked_to_end; }
+  Instant shutdown_began() const { return shutdown_at_; }  // end_of_time: not yet
   // The times at which processes of a service were spawned, and its own ones ended.
   const std::vector<Instant>& spawns(std::string_view service) const { return processes_[slot(service)].spawns; }
-  const std::vector<Instant>& ends(std::string_view service) const { return processes_[slot(service)].ends; }
+  const std::vector<Instant>& ends(std::string_view service) const { return ends(slot(service)); }
+  const std::vector<Instant>& ends(Slot slot) const { return processes_[slot].ends; }
 
  private:
   struct Process {
@@ -81,13 +107,16 @@ class World {
     bool helper = false;
     bool waits_for_lock = false;
     bool stop_signalled = false;
+    bool hung = false;
     Run run = 0;
     std::uint64_t life = 0;  // events of an earlier life are stale
     Instant stop_at{};
+    Instant asked_to_end = end_of_time;
     std::vector<Instant> spawns;
     std::vector<Instant> ends;
   };
-  enum class What : std::uint8_t { event, ends, leftovers_end, crash };
+  // `finishes`: ends as its behaviour has it, unless it hangs; `ends`: whatever it does.
+  enum class What : std::uint8_t { event, finishes, ends, leftovers_end, crash, hangs, changes, watchdog };
   struct Happening {
     Instant at;
     std::uint64_t order;
@@ -96,12 +125,15 @@ class World {
     std::uint64_t life;
     ExitStatus status;
     Event event;
+    std::size_t change;  // of `changes`: in changes_
     bool operator<(const Happening& other) const { return at != other.at ? at > other.at : order > other.order; }
   };
 
   void schedule(Duration after, What what, Slot slot, ExitStatus status = {}, const Event& event = event::Tick{});
   void happen(const Happening& happening);
+  bool hears(const Event& event) const;
   void give(const Event& event);
+  void tell_story(std::string_view line);
   void drain();
   void perform(const effect::Spawn& effect);
   void perform(const effect::SignalProcess& effect);
@@ -130,6 +162,10 @@ class World {
   std::vector<Behaviour> behaviours_;
   std::vector<Process> processes_;
   std::vector<bool> copiers_;
+  std::vector<Behaviour> changes_;
+  Watcher* watcher_ = nullptr;
+  bool oracle_ = true;
+  std::int32_t last_pid_ = 1;
   std::vector<Happening> heap_;
   std::uint64_t order_ = 0;
   int draining_ = 0;
