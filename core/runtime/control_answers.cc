@@ -60,6 +60,13 @@ Progress ControlAnswers::answer(const Request& request, ControlAnswer& answer) {
   return Progress::done;
 }
 
+std::optional<std::string_view> ControlAnswers::unknown_name(const Request& request) const {
+  for (const std::string_view name : request.names) {
+    if (!node_.supervisor().database().find(name)) return name;
+  }
+  return std::nullopt;
+}
+
 Progress ControlAnswers::unknown(std::string_view name, ControlAnswer& answer) {
   Line bytes;
   TextWriter line(bytes);
@@ -111,9 +118,7 @@ Progress ControlAnswers::status(const Request& request, ControlAnswer& answer) {
   const Supervisor& supervisor = node_.supervisor();
   ControlAnswer::Cursor& cursor = answer.cursor();
   if (cursor.stage == 0) {
-    for (const std::string_view name : request.names) {
-      if (!supervisor.database().find(name)) return unknown(name, answer);
-    }
+    if (const auto name = unknown_name(request)) return unknown(*name, answer);
     NodeStatus node;
     node.state = node_state(supervisor);
     node.build = supervisor.database().build_id();
@@ -193,9 +198,7 @@ Progress ControlAnswers::command(const Request& request, ControlAnswer& answer) 
   const Supervisor& supervisor = node_.supervisor();
   ControlAnswer::Cursor& cursor = answer.cursor();
   if (cursor.stage == 0) {
-    for (const std::string_view name : request.names) {
-      if (!supervisor.database().find(name)) return unknown(name, answer);
-    }
+    if (const auto name = unknown_name(request)) return unknown(*name, answer);
     if (supervisor.shutting_down())
       return answer.fail(exit_code::failed, "the node is stopping: nothing is started or stopped any more");
     cursor.stage = 1;
@@ -251,9 +254,7 @@ Progress ControlAnswers::signal(const Request& request, ControlAnswer& answer) {
 Progress ControlAnswers::wait(const Request& request, ControlAnswer& answer) {
   const Supervisor& supervisor = node_.supervisor();
   if (answer.cursor().stage == 0) {
-    for (const std::string_view name : request.names) {
-      if (!supervisor.database().find(name)) return unknown(name, answer);
-    }
+    if (const auto name = unknown_name(request)) return unknown(*name, answer);
     answer.cursor().stage = 1;
   }
   std::optional<Slot> bad;

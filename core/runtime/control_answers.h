@@ -1,6 +1,7 @@
 // What the control socket answers: the supervisor's state as protocol lines, and operators' commands as events.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "core/event.h"
@@ -36,6 +37,7 @@ class ControlAnswers final : public ControlHandler {
   Progress health(ControlAnswer& answer);
   Progress shutdown(const Request& request, ControlAnswer& answer);
 
+  std::optional<std::string_view> unknown_name(const Request& request) const;  // the first that is no service's
   Progress unknown(std::string_view name, ControlAnswer& answer);
   bool put_service(Slot slot, ControlAnswer& answer);
   template <typename Each>
