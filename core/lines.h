@@ -2,9 +2,7 @@
 // allocated after construction. Pure.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <cstring>
 #include <string>
 #include <string_view>
 

@@ -1,43 +1,33 @@
-// The console: stdout, which belongs to others too. O_NONBLOCK is never set on it, since that would change the description
-// that everybody shares, and yet a write must never block, or the file would wait for a console that nobody reads:
-//   - a pipe or terminal is opened anew through /proc/self/fd/1: a description of its own, which may have O_NONBLOCK;
-//   - where that is refused (the pipe of a container engine belongs to root), pwritev2 with RWF_NOWAIT asks for the same in
-//     each call;
-//   - where the kernel does not know that for pipes, a write follows a poll(2) that says "writable" and is no longer than
-//     PIPE_BUF, which a pipe then takes at once (pipe(7)); another writer may come in between and make it wait for the
-//     reader;
-//   - a socket takes MSG_DONTWAIT, a regular file never blocks.
+// The console: stdout, which belongs to others too (see outlet.h) and which perhaps nobody reads.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <optional>
 
 #include "core/log/line_queue.h"
+#include "core/log/outlet.h"
 
 namespace hcrc::log {
 
 class ConsoleSink {
  public:
-  ConsoleSink();
-  ~ConsoleSink();
-  ConsoleSink(const ConsoleSink&) = delete;
-  ConsoleSink& operator=(const ConsoleSink&) = delete;
+  explicit ConsoleSink(int fd) : outlet_(fd) {}
 
-  // Writes what it takes without blocking. The number of bytes taken from the queue.
-  std::size_t write_some(LineQueue& queue);
-  // To be polled for POLLOUT while the queue is not empty; -1 once the console is gone for good (its reader has closed it).
-  int fd() const { return gone_ ? -1 : fd_; }
-  // The last write failed for want of space or memory: polling says nothing about that, try again after a while.
-  bool full() const { return full_; }
+  // Writes what it takes without waiting. The number of bytes taken from the queue.
+  std::size_t write_some(LineQueue& queue, Clock::time_point now);
+  // To be polled for POLLOUT; -1 where polling says nothing: nothing to write, gone, or no room on a device.
+  int fd(const LineQueue& queue) const { return queue.empty() || gone_ || retry_at_ ? -1 : outlet_.fd(); }
+  // When to try again what polling does not tell of.
+  std::optional<Clock::time_point> next(const LineQueue& queue) const { return queue.empty() ? std::nullopt : retry_at_; }
+  // Its reader has closed it: it takes nothing any more.
   bool gone() const { return gone_; }
 
  private:
-  enum class Way : unsigned char { own_description, no_wait_call, after_poll, socket, plain };
-  long write_once(const char* bytes, std::size_t length);
-
-  int fd_;
-  Way way_;
+  Outlet outlet_;
   bool gone_ = false;
-  bool full_ = false;
+  std::optional<Clock::time_point> retry_at_;  // after a write that failed for want of space or the like
+  std::chrono::milliseconds retry_delay_{0};
 };
 
 }  // namespace hcrc::log

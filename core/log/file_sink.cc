@@ -3,11 +3,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <string_view>
 
@@ -34,7 +34,26 @@ int open_folder(std::string_view path) {
   return at.release();
 }
 
+// Since it was made, where the file system knows; otherwise it counts as made now.
+std::chrono::milliseconds age_of(int file) {
+  struct statx facts{};
+  timespec now{};
+  if (statx(file, "", AT_EMPTY_PATH, STATX_BTIME, &facts) != 0 || (facts.stx_mask & STATX_BTIME) == 0 ||
+      clock_gettime(CLOCK_REALTIME, &now) != 0) {
+    return {};
+  }
+  const std::int64_t since = (now.tv_sec - facts.stx_btime.tv_sec) * 1'000 +
+                             (now.tv_nsec - static_cast<std::int64_t>(facts.stx_btime.tv_nsec)) / 1'000'000;
+  return std::chrono::milliseconds(std::max<std::int64_t>(0, since));
+}
+
 }  // namespace
+
+// One attempt: who reads our stderr must not keep the log waiting.
+void FileSink::complain(std::string_view what) {
+  const std::string line = fmt::format("hcrc-log: {}: {}\n", settings_.path, what);
+  (void)complaints_.write_once(line);
+}
 
 void FileSink::fail(int error, const char* doing, Clock::time_point now) {
   retry_delay_ = retry_delay_.count() == 0 ? first_retry : std::min(longest_retry, retry_delay_ * 2);
@@ -43,12 +62,14 @@ void FileSink::fail(int error, const char* doing, Clock::time_point now) {
   told_ = true;
   // What open(2) answers to a link, or to what is no folder, is no help to a person.
   const bool link = error == ELOOP || error == ENOTDIR;
-  fmt::print(stderr, "hcrc-log: {}: {}: {}: trying again\n", settings_.path, doing,
-             link ? "a link or something that is no folder is in the way" : std::strerror(error));
+  complain(fmt::format("{}: {}: trying again", doing,
+                       link ? "a link or something that is no folder is in the way" : std::strerror(error)));
 }
 
 bool FileSink::open_file(Clock::time_point now) {
   file_.reset();
+  line_was_cut_ = line_was_cut_ || mid_line_;
+  mid_line_ = false;
   folder_.reset(open_folder(settings_.path));
   if (!folder_) return fail(errno, "its folder cannot be opened", now), false;
   const std::string name(last_name(settings_.path));
@@ -62,30 +83,33 @@ bool FileSink::open_file(Clock::time_point now) {
     return fail(EINVAL, S_ISREG(facts.st_mode) ? "has a second name" : "is no regular file", now), false;
   }
   file_ = std::move(file);
+  device_ = facts.st_dev;
+  inode_ = facts.st_ino;
   written_ = static_cast<std::uint64_t>(facts.st_size);
-  // A file that is there already counts as begun now: its own age is not to be known everywhere.
   first_line_at_.reset();
-  if (written_ > 0) first_line_at_ = now;
-  mid_line_ = false;
+  if (written_ > 0) first_line_at_ = now - age_of(file_.get());
   return true;
 }
 
-bool FileSink::still_named() const {
+// Also takes over the size: somebody may have cut the file, or written to it.
+bool FileSink::still_named() {
   struct stat named{};
-  struct stat ours{};
-  return lstat(settings_.path.c_str(), &named) == 0 && fstat(file_.get(), &ours) == 0 && named.st_dev == ours.st_dev &&
-         named.st_ino == ours.st_ino;
+  if (lstat(settings_.path.c_str(), &named) != 0 || named.st_dev != device_ || named.st_ino != inode_) return false;
+  written_ = static_cast<std::uint64_t>(named.st_size);
+  if (written_ == 0) first_line_at_.reset();
+  return true;
 }
 
 bool FileSink::ready(Clock::time_point now) {
   if (retry_at_ && now < *retry_at_) return false;
-  if (file_ && still_named()) return true;
-  return open_file(now);
+  return (file_ && still_named()) || open_file(now);
 }
 
-void FileSink::reopen() {
+void FileSink::reopen(Clock::time_point now) {
   file_.reset();
   retry_at_.reset();
+  retry_delay_ = {};
+  open_file(now);
 }
 
 bool FileSink::rename_all() {
@@ -100,26 +124,32 @@ bool FileSink::rename_all() {
 }
 
 void FileSink::rotate(Clock::time_point now) {
-  if (!file_ && !ready(now)) return;
+  if (!ready(now)) return;
+  rotation_asked_ = written_ > 0;
+  if (rotation_asked_ && !mid_line_) rename_and_open(now);
+}
+
+void FileSink::rename_and_open(Clock::time_point now) {
+  rotation_asked_ = false;
   if (rename_all()) {
     rotate_again_at_.reset();
     open_file(now);
     return;
   }
-  if (!rotate_again_at_)
-    fmt::print(stderr, "hcrc-log: {}: cannot be rotated: {}: going on with it\n", settings_.path, std::strerror(errno));
+  const int error = errno;
+  if (!rotate_again_at_) complain(fmt::format("cannot be rotated: {}: going on with it", std::strerror(error)));
   rotate_again_at_ = now + longest_retry;
 }
 
 // Between lines only: no line is split over two files, unless it is longer than a file may be.
 void FileSink::rotate_if_due(const LineQueue& queue, Clock::time_point now) {
-  if (mid_line_ || written_ == 0 || (rotate_again_at_ && now < *rotate_again_at_)) return;
-  const std::string_view front = queue.front();
-  const std::size_t newline = front.find('\n');
-  const std::uint64_t line = newline == std::string_view::npos ? front.size() : newline + 1;
+  if (mid_line_ || written_ == 0) return;
+  if (rotation_asked_) return rename_and_open(now);
+  if (rotate_again_at_ && now < *rotate_again_at_) return;
+  const std::uint64_t line = queue.front().find('\n') + 1;
   const bool full = settings_.size && (written_ >= *settings_.size || line > *settings_.size - written_);
   const bool old = settings_.age && first_line_at_ && now - *first_line_at_ >= *settings_.age;
-  if (full || old) rotate(now);
+  if (full || old) rename_and_open(now);
 }
 
 // How much of the front goes into this file: whole lines as far as they fit.
@@ -140,6 +170,8 @@ void FileSink::write_some(LineQueue& queue, Clock::time_point now) {
     if (!ready(now)) return;
     rotate_if_due(queue, now);
     if (!file_) return;
+    if (line_was_cut_) queue.rewind();
+    line_was_cut_ = false;
     const std::string_view front = queue.front();
     const std::size_t length = piece(front);
     const ssize_t written = write(file_.get(), front.data(), length);
@@ -151,18 +183,12 @@ void FileSink::write_some(LineQueue& queue, Clock::time_point now) {
     const bool over = settings_.size && written_ >= *settings_.size;
     mid_line_ = last != '\n' && !(over && static_cast<std::size_t>(written) == length);
     queue.take(static_cast<std::size_t>(written));
-    if (retry_at_) queue.tell_dropped();
-    if (told_) fmt::print(stderr, "hcrc-log: {}: is written again\n", settings_.path);
+    queue.tell_dropped();
+    if (told_) complain("is written again");
     told_ = false;
     retry_at_.reset();
     retry_delay_ = {};
   }
-}
-
-std::optional<Clock::time_point> FileSink::next(const LineQueue& queue) const {
-  if (!queue.empty()) return retry_at_;
-  // An old file is rotated with the next line: an idle log wakes nobody.
-  return std::nullopt;
 }
 
 }  // namespace hcrc::log

@@ -10,15 +10,17 @@ namespace hcrc::log {
 
 namespace {
 
-// An escape is at most six times as long as what it stands for; time, names and keys are bounded too.
-constexpr std::size_t longest_line = 6 * line_bytes + 4'096;
+// An escape is at most six times as long as what it stands for. The rest is time, keys and marks.
+constexpr std::size_t longest_line(std::size_t text) { return 6 * (text + 2 * label_bytes) + 256; }
 
 }  // namespace
 
-Formatter::Formatter(Form form, Timestamp timestamp, std::string prefix)
-    : form_(form), timestamp_(timestamp), prefix_(std::move(prefix)), buffer_(longest_line) {
-  if (prefix_.size() > 1'024) prefix_.resize(1'024);
-}
+Formatter::Formatter(Form form, Timestamp timestamp, std::string_view prefix, std::size_t longest)
+    : form_(form),
+      timestamp_(timestamp),
+      prefix_(prefix.substr(0, label_bytes)),
+      capacity_(longest_line(longest)),
+      buffer_(std::make_unique_for_overwrite<char[]>(capacity_)) {}
 
 void Formatter::set_time(std::int64_t unix_ms) {
   if (timestamp_ == Timestamp::none && form_ == Form::text) return;
@@ -34,11 +36,12 @@ void Formatter::set_time(std::int64_t unix_ms) {
 }
 
 std::string_view Formatter::line(std::string_view name, std::string_view text) {
+  name = name.substr(0, label_bytes);
   return form_ == Form::json ? json_line(name, text) : text_line(name, text);
 }
 
 std::string_view Formatter::text_line(std::string_view name, std::string_view text) {
-  TextWriter line(buffer_);
+  TextWriter line({buffer_.get(), capacity_});
   if (timestamp_ == Timestamp::iso) line.put({time_, sizeof time_}).put(' ');
   line.put(prefix_);
   if (!name.empty()) line.put(name).put(": ");
@@ -46,7 +49,7 @@ std::string_view Formatter::text_line(std::string_view name, std::string_view te
 }
 
 std::string_view Formatter::json_line(std::string_view name, std::string_view text) {
-  JsonLine line(std::span<char>(buffer_).first(buffer_.size() - 1));
+  JsonLine line({buffer_.get(), capacity_ - 1});
   line.begin_object();
   if (timestamp_ == Timestamp::iso) line.text("time", {time_, sizeof time_});
   if (!prefix_.empty()) line.text("prefix", prefix_);
@@ -55,7 +58,7 @@ std::string_view Formatter::json_line(std::string_view name, std::string_view te
   line.end_object();
   const std::size_t length = line.view().size();
   buffer_[length] = '\n';
-  return {buffer_.data(), length + 1};
+  return {buffer_.get(), length + 1};
 }
 
 }  // namespace hcrc::log

@@ -74,6 +74,7 @@ hcrc::log::TeeSettings parse(int argc, char** argv) {
       case age: {
         const auto parsed = hcrc::parse_duration(value);
         if (!parsed) fail(fmt::format("--age is \"{}\": {}", value, hcrc::advice_for_duration(parsed.error())));
+        if (parsed->count() == 0) fail("--age is 0: give at least 1ms, or leave it out");
         file_settings.age = *parsed;
         needs_file = true;
         break;
