@@ -15,6 +15,8 @@ namespace hcrc {
 
 namespace {
 
+using Parsed = std::variant<Command, SimulateCommand, Finished>;
+
 // What the options were set to; each verb reads its own.
 struct Words {
   std::string run_dir;
@@ -29,7 +31,27 @@ struct Words {
   bool up = false;
   bool down = false;
   bool settled = false;
+  std::string until;
+  SimulateCommand simulate;
 };
+
+constexpr const char* simulate_help =
+    "T is a time such as 90s, from the start on. A fault is one of\n"
+    "  NAME=exit:CODE@T    its process ends with this code at T, if it has one then\n"
+    "  NAME=signal:SIG@T   the same by a signal\n"
+    "  NAME=hang@T         the process that it has at T hangs: answers nothing, does not hear its stop signal\n"
+    "  NAME=unready        its processes never become ready (those of a oneshot never end)\n"
+    "All that is not said goes well and takes a few milliseconds. Conditions on paths are taken to hold; those on the\n"
+    "environment are judged in the environment of this command, which also gives HCRC_TARGET, HCRC_STOP_DEADLINE,\n"
+    "HCRC_ON_EXHAUSTED and HCRC_SEED, as hcrc-init would take them.\n"
+    "--runs tries histories of random kills, hangs and lacks of readiness in their first ten minutes, followed by calm and "
+    "a\n"
+    "shutdown at which some processes do not hear their stop signal. The n-th has the seed SEED + n - 1; `--runs 1 --seed "
+    "S`\n"
+    "shows one of them.\n"
+    "Exit codes: 0 the node recovers, 1 it does not: it exits, or something wanted is not up at the end; 3 no such "
+    "service,\n"
+    "100 usage, 111 system failure.";
 
 constexpr const char* exit_codes =
     "Exit codes: 0 done, 1 it failed or is not so, 2 timed out, 3 no such service, 4 no runtime reachable,\n"
@@ -46,14 +68,16 @@ class CommandLine {
     app_.footer(exit_codes);
     add_questions();
     add_commands();
+    add_simulate();
   }
 
-  std::variant<Command, Finished> parse(int argc, const char* const* argv) {
+  Parsed parse(int argc, const char* const* argv) {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
       return told(error);
     }
+    if (simulate_->parsed()) return simulate_command();
     for (const auto& [verb, subcommand] : verbs_) {
       if (subcommand->parsed()) return command(verb);
     }
@@ -113,6 +137,42 @@ class CommandLine {
     shutdown->add_option("--exit-code", words_.exit_code, "What the runtime then exits with: 0 to 255")->type_name("N");
   }
 
+  void add_simulate() {
+    SimulateCommand& words = words_.simulate;
+    simulate_ =
+        app_.add_subcommand("simulate", "What would happen if: a database under the real state machine, without a node");
+    simulate_->footer(simulate_help);
+    simulate_->add_option("DB", words.database, "The database, as hcrc-compile wrote it")->required()->type_name("");
+    CLI::Option* fail = simulate_->add_option("--fail", words.faults, "What goes wrong; may be given again and again");
+    fail->type_name("FAULT")->allow_extra_args(false)->take_all();
+    simulate_
+        ->add_option("--until", words_.until,
+                     "How long (else 10m after the last fault, or longer where holds and timeouts in the database are)")
+        ->type_name("T");
+    simulate_->add_option("--seed", words.seed, "Of the jitter in delays, and of --runs (else HCRC_SEED, else 1)")
+        ->type_name("N");
+    CLI::Option* runs = simulate_->add_option("--runs", words.runs, "So many random histories, and the worst of them");
+    runs->type_name("N")->check(CLI::Range(1, 1'000'000))->excludes(fail)->excludes("--until");
+    CLI::Option* json = simulate_->add_flag("--json", words.json, "One JSON object");
+    simulate_->add_option("--svg", words.svg, "Draws it into a file; with --runs 1 only")->type_name("FILE")->excludes(json);
+  }
+
+  Parsed simulate_command() {
+    SimulateCommand& command = words_.simulate;
+    if (command.runs.value_or(1) != 1 && !command.svg.empty())
+      return mistake("--svg draws one history, not many", "simulate");
+    if (words_.until.empty()) return command;
+    const auto until = parse_duration(words_.until);
+    if (!until) return no_duration("--until", words_.until, until.error());
+    command.until = *until;
+    return command;
+  }
+
+  static Finished no_duration(const char* option, const std::string& word, UnitError error) {
+    return {.code = exit_code::usage,
+            .text = std::string(option) + ' ' + word + " is no duration: " + std::string(advice_for_duration(error))};
+  }
+
   // What CLI11 has to say: its help and version, or its complaint as a sentence of ours.
   Finished told(const CLI::ParseError& error) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
@@ -133,7 +193,7 @@ class CommandLine {
     return {.code = exit_code::usage, .text = what + ": see hcrc " + (verb.empty() ? "" : verb + ' ') + "--help"};
   }
 
-  std::variant<Command, Finished> command(Verb verb) {
+  Parsed command(Verb verb) {
     Command command{.verb = verb,
                     .request = std::string(text(verb)),
                     .run_dir = words_.run_dir,
@@ -161,11 +221,7 @@ class CommandLine {
     }
     if (words_.timeout.empty()) return command;
     const auto timeout = parse_duration(words_.timeout);
-    if (!timeout) {
-      return Finished{
-          .code = exit_code::usage,
-          .text = "--timeout " + words_.timeout + " is no duration: " + std::string(advice_for_duration(timeout.error()))};
-    }
+    if (!timeout) return no_duration("--timeout", words_.timeout, timeout.error());
     command.timeout = *timeout;
     return command;
   }
@@ -173,11 +229,12 @@ class CommandLine {
   CLI::App app_;
   Words words_;
   std::vector<std::pair<Verb, CLI::App*>> verbs_;
+  CLI::App* simulate_ = nullptr;
 };
 
 }  // namespace
 
-std::variant<Command, Finished> parse_command_line(int argc, const char* const* argv) {
+std::variant<Command, SimulateCommand, Finished> parse_command_line(int argc, const char* const* argv) {
   return CommandLine().parse(argc, argv);
 }
 

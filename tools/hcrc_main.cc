@@ -4,11 +4,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <variant>
+#include <vector>
 
 #include "tools/client.h"
 #include "tools/command_line.h"
 #include "tools/runtime_search.h"
+#include "tools/simulate.h"
 
 namespace {
 
@@ -27,6 +30,11 @@ int main(int argc, char** argv) {
     std::fprintf(well ? stdout : stderr, "%s%s%s", well ? "" : "hcrc: ", finished->text.c_str(),
                  finished->text.ends_with('\n') ? "" : "\n");
     return finished->code;
+  }
+  if (const auto* what_if = std::get_if<SimulateCommand>(&parsed)) {
+    std::vector<std::string_view> environment;
+    for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
+    return simulate(*what_if, environment);
   }
   const auto& command = std::get<Command>(parsed);
   RuntimeSearch search;

@@ -136,6 +136,7 @@ void World::happen(const Happening& happening) {
       if (!process.alive || !process.spawned) return note("fault: no process to hang of ", happening.slot);
       note("fault: hangs ", happening.slot);
       process.hung = true;
+      if (watcher_ != nullptr) watcher_->hung(now(), happening.slot);
       return;
     case What::changes: behaviours_[happening.slot] = changes_[happening.change]; return;
     case What::watchdog:
@@ -420,6 +421,7 @@ void World::perform(const effect::Outward&) {}
 
 void World::perform(const effect::Exit& effect) {
   exit_code_ = effect.code;
+  exited_at_ = now_;
   if (now_ - shutdown_at_ > stop_deadline_) broke("the shutdown took longer than its deadline", 0);
   for (Slot slot = 0; slot <= supervisor_.size(); ++slot) {
     if (processes_[slot].alive && now_ - shutdown_at_ < stop_deadline_) broke("left behind at the end", slot);

@@ -41,12 +41,14 @@ struct Behaviour {
   std::optional<Duration> probe_answers_after = std::chrono::milliseconds(1);
 };
 
-// Who watches a world, as it happens: each line of its story, and each change of state (CMD's too).
+// Who watches a world, as it happens: each line of its story, each change of state (CMD's too), and each process that begins
+// to hang.
 class Watcher {
  public:
   virtual ~Watcher() = default;
   virtual void told(Duration at, std::string_view line) = 0;
   virtual void changed(Duration at, Slot slot, State from, State to) = 0;
+  virtual void hung(Duration, Slot) {}
 };
 
 class World {
@@ -80,6 +82,7 @@ class World {
   const Supervisor& supervisor() const { return supervisor_; }
   State state(std::string_view service) const { return supervisor_.unit(slot(service)).state; }
   std::optional<std::uint8_t> exited() const { return exit_code_; }
+  Instant exited_at() const { return exited_at_; }  // end_of_time: not yet
   std::uint64_t steps() const { return steps_; }
 
   // The story so far: "   1.250 holochain: ready after 5ms".
@@ -173,6 +176,7 @@ class World {
   Instant now_{};
   Instant shutdown_at_ = end_of_time;
   std::optional<std::uint8_t> exit_code_;
+  Instant exited_at_ = end_of_time;
   std::vector<std::string> trace_;
   std::vector<std::string> broken_;
   Milliseconds stop_deadline_;

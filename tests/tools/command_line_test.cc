@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::variant<Command, Finished> parse(std::vector<const char*> words) {
+std::variant<Command, SimulateCommand, Finished> parse(std::vector<const char*> words) {
   words.insert(words.begin(), "hcrc");
   return parse_command_line(static_cast<int>(words.size()), words.data());
 }
