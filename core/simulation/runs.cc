@@ -180,7 +180,7 @@ std::string as_text(const Summary& summary, const Database& database, std::strin
   for (Slot slot = 0; slot < database.size(); ++slot) {
     const Outage& worst = summary.worst[slot];
     const std::string name(database.name(slot));
-    if (type_of(database, slot) == ServiceType::longrun && !checked(database.service(slot)))
+    if (type_of(database, slot) != ServiceType::bundle && !checked(database.service(slot)))
       unchecked += (unchecked.empty() ? "" : ", ") + name;
     if (worst.longest == Duration::zero() && !worst.for_good) continue;
     text += "  " + name + std::string(longest - name.size() + 2, ' ') +
@@ -190,7 +190,8 @@ std::string as_text(const Summary& summary, const Database& database, std::strin
       "\nslowest shutdown: " + in_words(summary.slowest_shutdown) + ", seed " + std::to_string(summary.slowest_seed) + '\n';
   for (const StopStep& step : summary.path)
     text += "  " + std::string(database.name(step.slot)) + " took " + in_words(step.took) + '\n';
-  if (!unchecked.empty()) text += "\nhangs were not tried, since nothing checks them ([health]): " + unchecked + '\n';
+  if (!unchecked.empty())
+    text += "\nhangs were not tried of what nothing checks ([health], watchdog, timeout): " + unchecked + '\n';
   for (const std::string& broken : summary.broken) text += "\nA MISTAKE OF hcrc: " + broken + '\n';
   return text + "\none again: " + std::string(replay) + " SEED\n";
 }

@@ -162,7 +162,7 @@ std::vector<Fault> random_faults(const Database& database, std::uint64_t seed, D
     const std::uint64_t kind = random.upto(3);
     if (kind == 0 && checked(rule)) {
       fault.kind = Fault::Kind::hangs;
-    } else if (kind == 1 && can_be_unready(rule)) {
+    } else if (kind == 1 && can_be_unready(rule) && (type_of(rule) == ServiceType::longrun || checked(rule))) {
       // It ends, and what takes its place is not ready for a while.
       faults.push_back(fault);
       fault.kind = Fault::Kind::unready;

@@ -5,7 +5,6 @@
 
 #include "core/json.h"
 #include "core/story.h"
-#include "core/units.h"
 
 namespace hcrc::simulation {
 
@@ -127,7 +126,10 @@ Verdict judge(const World& world) {
 }
 
 std::string verdict_text(const Timeline& timeline, const Verdict& verdict) {
-  const std::string when = "after " + format_duration(std::chrono::duration_cast<Milliseconds>(timeline.end()));
+  std::array<char, 64> bytes;
+  TextWriter end(bytes);
+  put_duration(end, timeline.end());
+  const std::string when = "after " + std::string(end.view());
   if (verdict.recovered) return when + " everything wanted is up\n";
   std::string text;
   for (const std::string& problem : verdict.problems) text += when + ' ' + problem + '\n';
