@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "compiler/descriptor.h"
+#include "compiler/folder_stream.h"
 
 namespace hcrc::compiler {
 

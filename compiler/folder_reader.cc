@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "compiler/descriptor.h"
+#include "compiler/folder_stream.h"
 #include "core/bounds.h"
 
 namespace hcrc::compiler {

@@ -21,7 +21,7 @@
 
 #include "core/log/line_queue.h"
 #include "core/log/outlet.h"
-#include "core/runtime/descriptor.h"
+#include "core/system/descriptor.h"
 
 namespace hcrc::log {
 

@@ -10,8 +10,8 @@
 #include "core/bounds.h"
 #include "core/control_protocol.h"
 #include "core/runtime/control_socket.h"
-#include "core/runtime/descriptor.h"
 #include "core/runtime/event_loop.h"
+#include "core/system/descriptor.h"
 #include "core/time.h"
 
 namespace hcrc {

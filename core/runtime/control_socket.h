@@ -28,9 +28,9 @@
 #include "core/bounds.h"
 #include "core/control_protocol.h"
 #include "core/json.h"
-#include "core/runtime/descriptor.h"
 #include "core/runtime/event_loop.h"
 #include "core/runtime/run_dir.h"
+#include "core/system/descriptor.h"
 #include "core/time.h"
 
 namespace hcrc {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/bounds.h"
-#include "core/runtime/descriptor.h"
+#include "core/system/descriptor.h"
 
 namespace hcrc {
 

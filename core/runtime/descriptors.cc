@@ -14,8 +14,8 @@
 #include <climits>
 #include <cstring>
 
-#include "core/runtime/descriptor.h"
 #include "core/runtime/spawn.h"
+#include "core/system/descriptor.h"
 
 namespace hcrc {
 

@@ -1,8 +1,10 @@
 #include "core/runtime/event_loop.h"
 
 #include <ev.h>
+#include <signal.h>
 #include <time.h>
 
+#include <array>
 #include <cstdlib>
 #include <new>
 
@@ -31,6 +33,31 @@ void* allocate(void* old, long bytes) noexcept {
 }
 
 void report(const char* message) noexcept { panic(message); }
+
+// By number: has come, and nobody was told yet.
+std::array<volatile std::sig_atomic_t, 65> arrived{};
+
+void on_arrival(int number) {
+  arrived[static_cast<std::size_t>(number)] = 1;
+  ev_feed_signal(number);
+}
+
+bool take_arrived(int number) {
+  auto& flag = arrived[static_cast<std::size_t>(number)];
+  if (flag == 0) return false;
+  flag = 0;
+  return true;
+}
+
+void set_mask(bool all) {
+  sigset_t mask;
+  if (all) {
+    sigfillset(&mask);
+  } else {
+    sigemptyset(&mask);
+  }
+  sigprocmask(SIG_SETMASK, &mask, nullptr);
+}
 
 }  // namespace
 
@@ -78,7 +105,7 @@ SignalWatcher::SignalWatcher() {
   static_assert(sizeof(ev_signal) <= storage_bytes && alignof(ev_signal) <= 8);
   ev_init(new (storage_) ev_signal, ([](struct ev_loop*, ev_signal* watcher, int) {
             auto* self = static_cast<SignalWatcher*>(watcher->data);
-            self->callback_(self->context_, watcher->signum);
+            if (take_arrived(watcher->signum)) self->callback_(self->context_, watcher->signum);
           }));
   signal(storage_)->data = this;
 }
@@ -92,11 +119,25 @@ void SignalWatcher::start(EventLoop& loop, int number, Callback callback, void* 
   loop_ = &loop;
   ev_signal_set(signal(storage_), number);
   ev_signal_start(loop.loop_, signal(storage_));
+  // In place of libev's own handler, which tells nobody but the loop.
+  struct sigaction action{};
+  action.sa_handler = on_arrival;
+  action.sa_flags = SA_RESTART;
+  sigfillset(&action.sa_mask);
+  sigaction(number, &action, nullptr);
 }
 
 void SignalWatcher::stop() {
   if (loop_ != nullptr) ev_signal_stop(loop_->loop_, signal(storage_));
 }
+
+bool SignalWatcher::take() { return loop_ != nullptr && take_arrived(number()); }
+
+int SignalWatcher::number() const { return signal(const_cast<std::byte*>(storage_))->signum; }
+
+void hold_signals() { set_mask(true); }
+
+void let_signals_in() { set_mask(false); }
 
 EventLoop::EventLoop() = default;
 

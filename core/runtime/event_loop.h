@@ -48,7 +48,7 @@ class FdWatcher {
   void* context_ = nullptr;
 };
 
-// Watches one signal; the callback runs in the loop, not in the handler.
+// Watches one signal; the callback runs in the loop, not in the handler. Only one watcher a signal and a process.
 class SignalWatcher {
  public:
   using Callback = void (*)(void* context, int signal);
@@ -60,6 +60,10 @@ class SignalWatcher {
 
   void start(EventLoop& loop, int signal, Callback callback, void* context);
   void stop();
+  // Whether the signal has come and the callback has not been called for it yet; it then never is. For long work in one
+  // turn, which a signal is to cut short.
+  bool take();
+  int number() const;
 
  private:
   friend class EventLoop;
@@ -69,6 +73,11 @@ class SignalWatcher {
   Callback callback_ = nullptr;
   void* context_ = nullptr;
 };
+
+// All signals are held back by the kernel from hold_signals() to let_signals_in(): what comes while a program is not ready
+// to handle it would end the program, or be lost on PID 1. Whatever the mask was at the start, it is empty afterwards.
+void hold_signals();
+void let_signals_in();
 
 class EventLoop {
  public:

@@ -13,6 +13,7 @@
 #include "core/conditions.h"
 #include "core/runtime/console.h"
 #include "core/runtime/database_file.h"
+#include "core/runtime/event_loop.h"
 #include "core/runtime/options.h"
 #include "core/runtime/panic.h"
 #include "core/runtime/run_dir.h"
@@ -91,6 +92,7 @@ int run(const hcrc::InitOptions& options, const hcrc::RuntimeFacts& facts) {
 
 int main(int argc, char** argv) {
   std::set_terminate([] { hcrc::panic("an exception that nobody expected"); });
+  hcrc::hold_signals();  // until the loop can take them: a stop at any moment is a stop
   // Descriptors 0 to 2 must be something, or the first socket becomes our stderr.
   hcrc::secure_standard_descriptors();
   const auto options = hcrc::parse_options(std::span(argv, static_cast<std::size_t>(argc)).subspan(argc > 0 ? 1 : 0),

@@ -12,9 +12,9 @@
 #include <climits>
 #include <string_view>
 
-#include "core/runtime/descriptor.h"
 #include "core/runtime/proc_listing.h"
 #include "core/runtime/process_tree.h"
+#include "core/system/descriptor.h"
 #include "core/text.h"
 
 namespace hcrc {

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "core/bounds.h"
-#include "core/runtime/descriptor.h"
 #include "core/runtime/spawn_answer.h"
+#include "core/system/descriptor.h"
 #include "core/text.h"
 
 namespace hcrc {

@@ -9,8 +9,8 @@
 
 #include "core/database.h"
 #include "core/event.h"
-#include "core/runtime/descriptor.h"
 #include "core/runtime/spawn.h"
+#include "core/system/descriptor.h"
 
 namespace hcrc {
 

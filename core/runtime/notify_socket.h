@@ -17,9 +17,9 @@
 #include <string>
 
 #include "core/notify_message.h"
-#include "core/runtime/descriptor.h"
 #include "core/runtime/event_loop.h"
 #include "core/runtime/run_dir.h"
+#include "core/system/descriptor.h"
 #include "core/time.h"
 
 namespace hcrc {

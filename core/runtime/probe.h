@@ -14,8 +14,8 @@
 
 #include "core/bounds.h"
 #include "core/endpoint.h"
-#include "core/runtime/descriptor.h"
 #include "core/runtime/event_loop.h"
+#include "core/system/descriptor.h"
 #include "core/text.h"
 
 namespace hcrc {

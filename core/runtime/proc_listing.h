@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-#include "core/runtime/descriptor.h"
+#include "core/system/descriptor.h"
 
 namespace hcrc {
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/runtime/descriptor.h"
+#include "core/system/descriptor.h"
 
 namespace hcrc {
 

@@ -23,6 +23,9 @@ namespace {
 // SIGRTMIN+3 as container engines send it; the number is fixed, whatever a libc takes for itself.
 constexpr int stop_by_engine = 37;
 
+// Their watchers are the first.
+constexpr std::array<int, 4> stop_signals = {SIGTERM, SIGINT, SIGPWR, stop_by_engine};
+
 // At most this many children at once for each service: its own process, a helper, a probe, one waiting for its lock, and its
 // copier; and CMD.
 constexpr std::size_t children_of_a_service = 5;
@@ -97,7 +100,7 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
     static_cast<Shell*>(shell)->dispatch(event::Shutdown{.signal = signal, .code = 0});
   };
   std::size_t next = 0;
-  for (const int signal : {SIGTERM, SIGINT, SIGPWR, stop_by_engine}) signals_[next++].start(loop_, signal, on_signal, this);
+  for (const int signal : stop_signals) signals_[next++].start(loop_, signal, on_signal, this);
   signals_[next++].start(loop_, SIGCHLD, [](void* shell, int) { static_cast<Shell*>(shell)->reap(); }, this);
   signals_[next++].start(
       loop_, SIGHUP,
@@ -121,7 +124,8 @@ int Shell::run() {
   const Instant now = EventLoop::now();
   performing_ = true;
   supervisor_.boot(now);
-  while (const auto effect = supervisor_.next(EventLoop::now())) perform(*effect);
+  let_signals_in();
+  perform_all();
   performing_ = false;
   reap();  // children that we were given before our handler stood
   if (!exited_) loop_.run();
@@ -136,8 +140,25 @@ void Shell::dispatch(const Event& event) {
   // An answer that is known while an effect is performed only changes the state; its effects come in their turn.
   if (performing_) return;
   performing_ = true;
-  while (const auto effect = supervisor_.next(EventLoop::now())) perform(*effect);
+  perform_all();
   performing_ = false;
+}
+
+// A stop signal does not wait until a large graph has started: it is taken between two effects.
+void Shell::perform_all() {
+  do {
+    for (SignalWatcher& signal : std::span(signals_).first(stop_signals.size())) {
+      if (!signal.take()) continue;
+      supervisor_.handle(event::Shutdown{.signal = signal.number(), .code = 0}, EventLoop::now());
+      changed_ = true;
+    }
+  } while (perform_next());
+}
+
+bool Shell::perform_next() {
+  const auto effect = supervisor_.next(EventLoop::now());
+  if (effect) perform(*effect);
+  return effect.has_value();
 }
 
 void Shell::perform(const Effect& effect) {

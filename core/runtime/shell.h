@@ -24,7 +24,6 @@
 #include "core/runtime/console.h"
 #include "core/runtime/control_answers.h"
 #include "core/runtime/control_socket.h"
-#include "core/runtime/descriptor.h"
 #include "core/runtime/event_loop.h"
 #include "core/runtime/leftovers.h"
 #include "core/runtime/log_pipes.h"
@@ -34,6 +33,7 @@
 #include "core/runtime/run_dir.h"
 #include "core/runtime/spawn.h"
 #include "core/supervisor.h"
+#include "core/system/descriptor.h"
 #include "core/text.h"
 
 namespace hcrc {
@@ -108,6 +108,8 @@ class Shell final : public NodeView {
 
   // shell.cc: the loop, events and effects.
   void dispatch(const Event& event);
+  void perform_all();
+  bool perform_next();
   void perform(const Effect& effect);
   void do_it(const effect::Spawn& effect);
   void do_it(const effect::SignalProcess& effect);

@@ -23,8 +23,8 @@
 
 #include "core/database.h"
 #include "core/runtime/accounts.h"
-#include "core/runtime/descriptor.h"
 #include "core/runtime/spawn_answer.h"
+#include "core/system/descriptor.h"
 
 namespace hcrc {
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/runtime/descriptor.h"
 #include "core/runtime/spawn_answer.h"
 #include "core/runtime/trusted_file.h"
+#include "core/system/descriptor.h"
 
 namespace hcrc {
 

@@ -6,7 +6,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "core/runtime/descriptor.h"
+#include "core/system/descriptor.h"
 
 namespace hcrc {
 

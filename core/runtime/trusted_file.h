@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/runtime/descriptor.h"
 #include "core/runtime/spawn_answer.h"
+#include "core/system/descriptor.h"
 
 namespace hcrc {
 

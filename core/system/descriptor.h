@@ -1,5 +1,5 @@
-// A file descriptor with an owner. Every descriptor of the runtime is close-on-exec from birth (O_CLOEXEC, SOCK_CLOEXEC,
-// F_DUPFD_CLOEXEC); a child clears the flag on the few that it hands on.
+// A file descriptor with an owner, for every program that has one. Each is close-on-exec from birth (O_CLOEXEC,
+// SOCK_CLOEXEC, F_DUPFD_CLOEXEC); a child clears the flag on the few that it hands on.
 #pragma once
 
 #include <unistd.h>
