@@ -370,15 +370,15 @@ class FileTrouble(LogTest):
              "--file", str(mount / "log")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=harness.environment())
         self.addCleanup(running.close)
-        # Its mount is seen through /proc: more than disk and queue hold.
-        total = 70_000
+        # More than disk and queue hold. The console is read along, or its own queue would overflow.
+        total, portion = 70_000, 500
         lines = [b"%07d%s\n" % (number, b"." * 92) for number in range(total)]
-        feeder = threading.Thread(target=running.write, args=(b"".join(lines),))
-        feeder.start()
-        console = b"".join(running.process.stdout.readline() for _ in range(total))
-        feeder.join()
+        console = b""
+        for begin in range(0, total, portion):
+            running.write(b"".join(lines[begin:begin + portion]))
+            console += b"".join(running.process.stdout.readline() for _ in range(portion))
         self.assertEqual(console, b"".join(lines))
-        inside = pathlib.Path(f"/proc/{running.pid}/root{mount}")
+        inside = pathlib.Path(f"/proc/{running.pid}/root{mount}")  # its own mounts
         first = (inside / "log").read_bytes()
         os.truncate(inside / "log", 0)
         subprocess.run(["nsenter", f"--mount=/proc/{running.pid}/ns/mnt", "mount", "-o", "remount,size=64m", str(mount)],
