@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <time.h>
 
-#include <array>
+#include <csignal>
 #include <cstdlib>
 #include <new>
 
@@ -35,7 +35,7 @@ void* allocate(void* old, long bytes) noexcept {
 void report(const char* message) noexcept { panic(message); }
 
 // By number: has come, and nobody was told yet.
-std::array<volatile std::sig_atomic_t, 65> arrived{};
+volatile std::sig_atomic_t arrived[65] = {};
 
 void on_arrival(int number) {
   arrived[static_cast<std::size_t>(number)] = 1;
@@ -43,9 +43,9 @@ void on_arrival(int number) {
 }
 
 bool take_arrived(int number) {
-  auto& flag = arrived[static_cast<std::size_t>(number)];
-  if (flag == 0) return false;
-  flag = 0;
+  const auto index = static_cast<std::size_t>(number);
+  if (arrived[index] == 0) return false;
+  arrived[index] = 0;
   return true;
 }
 
