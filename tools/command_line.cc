@@ -4,6 +4,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <charconv>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -32,6 +33,7 @@ struct Words {
   bool down = false;
   bool settled = false;
   std::string until;
+  std::string seed;
   SimulateCommand simulate;
 };
 
@@ -149,7 +151,7 @@ class CommandLine {
         ->add_option("--until", words_.until,
                      "How long (else 10m after the last fault, or longer where holds and timeouts in the database are)")
         ->type_name("T");
-    simulate_->add_option("--seed", words.seed, "Of the jitter in delays, and of --runs (else HCRC_SEED, else 1)")
+    simulate_->add_option("--seed", words_.seed, "Of the jitter in delays, and of --runs (else HCRC_SEED, else 1)")
         ->type_name("N");
     CLI::Option* runs = simulate_->add_option("--runs", words.runs, "So many random histories, and the worst of them");
     runs->type_name("N")->check(CLI::Range(1, 1'000'000))->excludes(fail)->excludes("--until");
@@ -161,6 +163,14 @@ class CommandLine {
     SimulateCommand& command = words_.simulate;
     if (command.runs.value_or(1) != 1 && !command.svg.empty())
       return mistake("--svg draws one history, not many", "simulate");
+    if (!words_.seed.empty()) {
+      std::uint64_t seed = 0;
+      const char* const last = words_.seed.data() + words_.seed.size();
+      const auto [end, error] = std::from_chars(words_.seed.data(), last, seed);
+      if (error != std::errc() || end != last)
+        return mistake("--seed needs a whole number, not '" + words_.seed + "'", "simulate");
+      command.seed = seed;
+    }
     if (words_.until.empty()) return command;
     const auto until = parse_duration(words_.until);
     if (!until) return no_duration("--until", words_.until, until.error());

@@ -18,6 +18,7 @@ class Graph {
   Service& add(std::string_view name, ServiceType type) {
     Service service;
     service.name = name;
+    if (const std::size_t at = name.find('@'); at != std::string_view::npos) service.instance = name.substr(at + 1);
     service.type = type;
     if (type == ServiceType::oneshot) service.restart.policy = RestartPolicy::never;
     service.restart.jitter_milli = 0;

@@ -91,3 +91,39 @@ TEST_CASE("What cannot be a name is the name of no service") {
     CHECK(done.code == exit_code::no_such_service);
   }
 }
+
+TEST_CASE("simulate asks no runtime") {
+  const auto parsed =
+      parse({"simulate", "x.db", "--fail", "a=hang@1s", "--fail", "b=unready", "--until", "1m", "--seed", "7"});
+  REQUIRE(std::holds_alternative<SimulateCommand>(parsed));
+  const auto& simulate = std::get<SimulateCommand>(parsed);
+  CHECK(simulate.database == "x.db");
+  CHECK(simulate.faults == std::vector<std::string>{"a=hang@1s", "b=unready"});
+  CHECK(simulate.until == 60s);
+  CHECK(simulate.seed == 7u);
+  CHECK(!simulate.runs);
+  const auto runs = parse({"simulate", "--runs", "10", "--json", "x.db"});
+  REQUIRE(std::holds_alternative<SimulateCommand>(runs));
+  CHECK(std::get<SimulateCommand>(runs).runs == 10u);
+  CHECK(std::get<SimulateCommand>(runs).json);
+  // A database behind --fail is none of its words.
+  const auto behind = parse({"simulate", "--fail", "a=unready", "x.db"});
+  REQUIRE(std::holds_alternative<SimulateCommand>(behind));
+  CHECK(std::get<SimulateCommand>(behind).database == "x.db");
+}
+
+TEST_CASE("what simulate cannot do is a mistake") {
+  const auto mistake = [](std::vector<const char*> words) {
+    const Finished done = finished(std::move(words));
+    CHECK(done.code == 100);
+    return done.text;
+  };
+  CHECK(mistake({"simulate"}) == "DB is required: see hcrc simulate --help");
+  CHECK(mistake({"simulate", "x.db", "--until", "5"}) == "--until 5 is no duration: add a unit: ms, s, m, h or d");
+  CHECK(mistake({"simulate", "x.db", "--json", "--svg", "f"}).find("excludes") != std::string::npos);
+  CHECK(mistake({"simulate", "x.db", "--runs", "2", "--svg", "f"}).starts_with("--svg draws one history"));
+  CHECK(mistake({"simulate", "x.db", "--runs", "0"}).find("see hcrc simulate --help") != std::string::npos);
+  CHECK(mistake({"simulate", "x.db", "--runs", "2", "--fail", "a=unready"}).find("excludes") != std::string::npos);
+  CHECK(mistake({"simulate", "x.db", "--seed", "-1"}).find("--seed") != std::string::npos);
+  CHECK(finished({"simulate", "--help"}).text.find("NAME=signal:SIG@T") != std::string::npos);
+}
