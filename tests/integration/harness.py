@@ -117,7 +117,7 @@ class Program:
     def __init__(self, argv, env=None, stdin=subprocess.DEVNULL, **options):
         self.argv = [str(word) for word in argv]
         self.lines = []
-        self._seen = 0
+        self._seen = {"out": 0, "err": 0}
         self._changed = threading.Condition()
         self._started = time.monotonic()
         self.process = subprocess.Popen(
@@ -150,20 +150,21 @@ class Program:
             return "\n".join(str(line) for line in self.lines)
 
     def expect(self, pattern, timeout=TIMEOUT, anywhere=False):
-        """Waits for the next line in which `pattern` is found and returns it. "Next": after the line that the last
-        expect found; `anywhere` looks at all lines, and does not move that place."""
+        """Waits for the next line in which `pattern` is found and returns it. "Next": after the line of the same stream
+        that the last expect found (two streams are two pipes: nobody knows which line was written first); `anywhere`
+        looks at all lines, and does not move that place."""
         compiled = re.compile(pattern)
         deadline = time.monotonic() + timeout
         with self._changed:
-            place = 0 if anywhere else self._seen
+            place = 0 if anywhere else min(self._seen.values())
             while True:
                 while place < len(self.lines):
                     line = self.lines[place]
                     place += 1
                     found = compiled.search(line.text)
-                    if found:
+                    if found and (anywhere or place > self._seen[line.stream]):
                         if not anywhere:
-                            self._seen = place
+                            self._seen[line.stream] = place
                         line.match = found
                         return line
                 if self._open == 0:
@@ -183,7 +184,7 @@ class Program:
             return sum(1 for line in self.lines if compiled.search(line.text))
 
     def position(self, pattern):
-        """The index of the first line that matches; for "this came before that"."""
+        """The index of the first line that matches; for "this came before that" within one stream."""
         compiled = re.compile(pattern)
         with self._changed:
             for index, line in enumerate(self.lines):
