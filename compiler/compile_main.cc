@@ -21,6 +21,7 @@
 #include "compiler/database_file.h"
 #include "compiler/diagnostic_codes.h"
 #include "compiler/folder_reader.h"
+#include "compiler/present_commands.h"
 #include "core/database_writer.h"
 
 namespace hcrc::compiler {
@@ -34,6 +35,9 @@ struct Options {
   std::string output = "node.db";
   std::vector<std::string> folders;
   std::string explain;
+  std::string graph;  // the name of a Drawing, or empty
+  bool plan = false;
+  bool json = false;
   bool check = false;
   bool warnings_are_errors = false;
 };
@@ -63,6 +67,10 @@ std::optional<int> parse(int argc, const char* const* argv, Options& options) {
   app.add_option("-o", options.output, "The database to write")->type_name("FILE")->capture_default_str();
   app.add_option("DIR", options.folders, "Folders of definitions; a later one may add and override")->type_name("");
   app.add_flag("--check", options.check, "Diagnose only, write nothing");
+  app.add_flag("--plan", options.plan, "Tell the order of start and stop, and their worst times; write nothing");
+  app.add_flag("--json", options.json, "With --plan: as JSON");
+  app.add_option("--graph", options.graph, "Draw the graph: dot, mermaid, svg (through graphviz) or text; write nothing")
+      ->type_name("FORMAT");
   app.add_flag("--werror", options.warnings_are_errors, "Warnings fail, too");
   app.add_option("--explain", options.explain, "Explain a diagnostic, such as E020")->type_name("CODE");
   app.footer("Exit codes: 0 done, 1 the definitions are wrong, 100 usage, 111 system failure.");
@@ -80,6 +88,13 @@ std::optional<int> parse(int argc, const char* const* argv, Options& options) {
   if (!options.explain.empty()) return std::nullopt;
   const bool empty_name = std::ranges::find(options.folders, "") != options.folders.end();
   if (empty_name) return tell(usage, "the name of a folder is empty: see hcrc-compile --help");
+  if (!options.graph.empty() && !drawing_named(options.graph)) {
+    return tell(usage, "--graph " + in_quotes(options.graph) + ": take dot, mermaid, svg or text");
+  }
+  if (options.json && !options.plan) return tell(usage, "--json tells a plan: give --plan too");
+  if (options.check + options.plan + !options.graph.empty() > 1) {
+    return tell(usage, "--check, --plan and --graph each do one thing: give one of them");
+  }
   if (options.output.empty()) return tell(usage, "-o names no file: see hcrc-compile --help");
   if (options.folders.empty()) return tell(usage, "no folder of definitions: see hcrc-compile --help");
   return std::nullopt;
@@ -127,6 +142,18 @@ std::uint64_t build_id(std::span<const std::byte> bytes) {
   return header.build_id;
 }
 
+// What --plan and --graph print.
+int show(const ServiceGraph& graph, const Options& options) {
+  if (options.plan) {
+    print(stdout, plan_of(graph, options.json));
+    return done;
+  }
+  const auto drawing = drawing_of(graph, *drawing_named(options.graph));
+  if (!drawing) return tell(system_failure, drawing.error());
+  print(stdout, *drawing);
+  return done;
+}
+
 int run(const Options& options) {
   Input input{.folders = options.folders, .files = {}};
   for (std::uint32_t i = 0; i < options.folders.size(); ++i) {
@@ -155,6 +182,7 @@ int run(const Options& options) {
     return tell(definitions_wrong, errors + ": nothing is written; hcrc-compile --explain CODE tells more");
   }
 
+  if (options.plan || !options.graph.empty()) return show(*compiled.graph, options);
   const std::string services = counted(compiled.graph->services.size(), "service");
   if (options.check) {
     print(stdout, fmt::format("hcrc-compile: {}, nothing wrong\n", services));

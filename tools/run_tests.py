@@ -27,7 +27,7 @@ ALLOWED_SKIP = "allowed: "
 # Modules that wait out a long time and cost nothing meanwhile.
 WAITING = ("test_hold",)
 
-UNIT_FOLDERS = ("core", "log", "runtime", "tools", "compiler")
+UNIT_FOLDERS = ("core", "log", "runtime", "tools", "compiler", "present")
 
 
 class Result:
