@@ -36,6 +36,7 @@ struct Options {
   std::vector<std::string> folders;
   std::string explain;
   std::string graph;  // the name of a Drawing, or empty
+  std::vector<std::string> difference;  // two databases, or none
   bool plan = false;
   bool json = false;
   bool check = false;
@@ -71,6 +72,9 @@ std::optional<int> parse(int argc, const char* const* argv, Options& options) {
   app.add_flag("--json", options.json, "With --plan: as JSON");
   app.add_option("--graph", options.graph, "Draw the graph: dot, mermaid, svg (through graphviz) or text; write nothing")
       ->type_name("FORMAT");
+  app.add_option("--diff", options.difference, "Tell what an update from one database to the other would do")
+      ->type_name("OLD.db NEW.db")
+      ->expected(2);
   app.add_flag("--werror", options.warnings_are_errors, "Warnings fail, too");
   app.add_option("--explain", options.explain, "Explain a diagnostic, such as E020")->type_name("CODE");
   app.footer("Exit codes: 0 done, 1 the definitions are wrong, 100 usage, 111 system failure.");
@@ -86,6 +90,10 @@ std::optional<int> parse(int argc, const char* const* argv, Options& options) {
     return tell(usage, what + ": see hcrc-compile --help");
   }
   if (!options.explain.empty()) return std::nullopt;
+  if (!options.difference.empty()) {
+    if (options.folders.empty()) return std::nullopt;
+    return tell(usage, "--diff takes two databases and no folder: compile first, see hcrc-compile --help");
+  }
   const bool empty_name = std::ranges::find(options.folders, "") != options.folders.end();
   if (empty_name) return tell(usage, "the name of a folder is empty: see hcrc-compile --help");
   if (!options.graph.empty() && !drawing_named(options.graph)) {
@@ -193,6 +201,16 @@ int run(const Options& options) {
   return done;
 }
 
+int tell_difference(const Options& options) {
+  const auto told = difference_of(options.difference[0], options.difference[1]);
+  if (told) {
+    print(stdout, *told);
+    return done;
+  }
+  if (told.error().code != 0) return tell(told.error());
+  return tell(definitions_wrong, harmless(told.error().text()) + ": compile it anew");
+}
+
 }  // namespace
 
 }  // namespace hcrc::compiler
@@ -202,5 +220,6 @@ int main(int argc, char** argv) {
   fill_standard_descriptors();
   Options options;
   if (const auto code = parse(argc, argv, options)) return *code;
+  if (!options.difference.empty()) return tell_difference(options);
   return options.explain.empty() ? run(options) : explain_code(options.explain);
 }

@@ -4,13 +4,20 @@
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <utility>
+#include <vector>
 
+#include "core/bounds.h"
+#include "core/database.h"
+#include "core/present/difference.h"
 #include "core/present/drawing.h"
 #include "core/present/plan.h"
 #include "core/system/descriptor.h"
@@ -76,7 +83,42 @@ std::expected<std::string, std::string> svg_by_graphviz(const std::string& text)
   return std::unexpected("graphviz's dot failed: see what it said, or take --graph dot");
 }
 
+std::expected<Database, SystemError> read_database_file(const std::string& path) {
+  const auto failed = [&](int code) { return std::unexpected(SystemError{path + ": cannot be read", code}); };
+  const auto refused = [&](std::string_view why) {
+    return std::unexpected(SystemError{fmt::format("{}: {}", path, why), 0});
+  };
+  // O_NONBLOCK: a FIFO must not keep us waiting for a writer.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file) return failed(errno);
+  struct stat facts{};
+  if (::fstat(file.get(), &facts) != 0) return failed(errno);
+  if (!S_ISREG(facts.st_mode)) return refused("is no regular file");
+  if (facts.st_size > static_cast<off_t>(bounds::database_bytes)) return refused("is larger than any database");
+  std::vector<std::byte> bytes(static_cast<std::size_t>(facts.st_size));
+  std::size_t length = 0;
+  while (length < bytes.size()) {
+    const ssize_t got = ::read(file.get(), bytes.data() + length, bytes.size() - length);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed(errno);
+    if (got == 0) break;
+    length += static_cast<std::size_t>(got);
+  }
+  bytes.resize(length);
+  auto database = Database::load(std::move(bytes));
+  if (!database) return refused(database.error().sentence);
+  return std::move(*database);
+}
+
 }  // namespace
+
+std::expected<std::string, SystemError> difference_of(const std::string& old_path, const std::string& new_path) {
+  const auto old_one = read_database_file(old_path);
+  if (!old_one) return std::unexpected(old_one.error());
+  const auto new_one = read_database_file(new_path);
+  if (!new_one) return std::unexpected(new_one.error());
+  return present::difference_text(present::difference(*old_one, *new_one));
+}
 
 std::optional<Drawing> drawing_named(std::string_view name) {
   if (name == "dot") return Drawing::dot;

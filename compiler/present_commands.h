@@ -1,4 +1,4 @@
-// hcrc-compile --plan and --graph: what is shown of a graph instead of writing it.
+// hcrc-compile --plan, --graph and --diff: what is shown of a graph instead of writing it.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "compiler/system_error.h"
 #include "core/graph.h"
 
 namespace hcrc::compiler {
@@ -18,5 +19,10 @@ std::string plan_of(const ServiceGraph& graph, bool as_json);
 
 // Svg is made by graphviz's `dot`, looked up in the PATH; the error says what to install where it is not there.
 [[nodiscard]] std::expected<std::string, std::string> drawing_of(const ServiceGraph& graph, Drawing drawing);
+
+// What an update from one database file to the other would do. The error names the file: one that cannot be read, with its
+// errno; one that is no database, or a damaged one, with code 0.
+[[nodiscard]] std::expected<std::string, SystemError> difference_of(const std::string& old_path,
+                                                                    const std::string& new_path);
 
 }  // namespace hcrc::compiler

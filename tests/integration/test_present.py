@@ -95,6 +95,34 @@ class Present(harness.NodeTest):
                 done = self.show("--graph", "svg", SHIPPED, code=111, PATH=self.fake_dot(script))
                 self.assertIn("hcrc-compile: graphviz's dot failed: ", done.stderr)
 
+    def database(self, name, services):
+        database = self.scratch() / name
+        self.assertEqual(harness.compile_layers(database, self.layer(services)).returncode, 0)
+        return database
+
+    def test_difference_of_two_databases(self):
+        base = {"db": 'command = ["/bin/db"]\n', "web": 'command = ["/bin/web"]\nrequires = ["db"]\n'}
+        old = self.database("old.db", base)
+        self.assertEqual(self.show("--diff", old, old).stdout, "nothing changes\n")
+        new = self.database("new.db", {**base, "db": 'command = ["/bin/db", "-v"]\n', "more": 'command = ["/bin/m"]\n'})
+        self.assertEqual(self.show("--diff", old, new).stdout,
+                         "! db          restarted: command\n+ more        added\n! web         restarted along with db\n")
+
+    def test_difference_of_what_is_no_database(self):
+        old = self.database("old.db", {"db": 'command = ["/bin/db"]\n'})
+        damaged, empty, fifo = (self.scratch() / name for name in ("damaged", "empty", "fifo"))
+        damaged.write_bytes(old.read_bytes()[:-1] + b"x")
+        empty.write_bytes(b"")
+        os.mkfifo(fifo)
+        for path in (damaged, empty, fifo):
+            for words in ([old, path], [path, old], [path, path]):
+                done = self.show("--diff", *words, code=1)
+                self.assertRegex(done.stderr, rf"^hcrc-compile: {path}: .+: compile it anew\n$")
+                self.assertEqual(done.stdout, "")
+        self.show("--diff", old, "/nowhere/new.db", code=111)
+        self.show("--diff", old, code=100)
+        self.show("--diff", old, old, SHIPPED, code=100)
+
 
 if __name__ == "__main__":
     unittest.main()
