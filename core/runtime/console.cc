@@ -75,6 +75,8 @@ void Console::flush() {
 }
 
 void Console::finish(int milliseconds) {
+  watcher_.stop();  // the loop may go before the console
+  loop_ = nullptr;
   flush();
   while (count_ > 0) {
     pollfd poll_fd{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};

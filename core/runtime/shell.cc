@@ -77,7 +77,10 @@ Shell::Shell(const Database& database, Setup setup, const RuntimeFacts& facts, C
   }
 }
 
-Shell::~Shell() { set_panic_hook(nullptr); }
+Shell::~Shell() {
+  set_panic_hook(nullptr);
+  console_.finish(0);
+}
 
 std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
   if (!loop_.open()) return std::unexpected(std::string("the event loop cannot be made: ") + std::strerror(errno));
