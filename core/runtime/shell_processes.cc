@@ -19,6 +19,9 @@ namespace {
 // Children reaped in one turn: 20,000 at once must not make timers late.
 constexpr std::size_t reaped_at_once = 256;
 
+// And of ours that ended behind a crowd of orphans.
+constexpr std::size_t ours_at_once = 64;
+
 constexpr Milliseconds orphan_look(20);
 
 Role role_of(ProcessRole role) {
@@ -205,13 +208,24 @@ void Shell::take_answer(Process& process, const SpawnAnswer& answer) {
 void Shell::reap() {
   // What a process said before it died counts.
   notify_.drain();
-  std::array<siginfo_t, reaped_at_once> ends;
+  std::array<siginfo_t, reaped_at_once + ours_at_once> ends;
   std::size_t count = 0;
-  while (count < ends.size()) {
-    siginfo_t& info = ends[count];
-    info = {};
-    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) break;
+  const auto take = [&ends, &count](idtype_t which, pid_t pid) {
+    ends[count] = {};
+    if (waitid(which, static_cast<id_t>(pid), &ends[count], WEXITED | WNOHANG) != 0 || ends[count].si_pid == 0) return false;
     ++count;
+    return true;
+  };
+  while (count < reaped_at_once && take(P_ALL, 0)) {
+  }
+  const bool more = count == reaped_at_once;
+  // The kernel tells of the oldest child first: behind thousands of orphans a service's end would be noticed late.
+  if (more) {
+    table_.each([&](const Child& child) {
+      if (count < ends.size()) take(P_PID, child.pid);
+    });
+  }
+  for (const siginfo_t& info : std::span(ends).first(count)) {
     // From here on its number may be anybody's: nothing that its end sets off signals it.
     if (const auto child = table_.find(info.si_pid)) {
       if (Process* process = process_of(*child)) process->reaped = true;
@@ -228,7 +242,7 @@ void Shell::reap() {
   if (leftovers_ > 0) look_for_leftovers();
   if (sweeping_) look_for_orphans();
   // There may be more: come back in the next turn, after timers and sockets have had theirs.
-  if (count == ends.size()) kill(getpid(), SIGCHLD);
+  if (more) kill(getpid(), SIGCHLD);
 }
 
 Shell::Process* Shell::process_of(const Child& child) {
