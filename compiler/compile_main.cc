@@ -35,7 +35,7 @@ struct Options {
   std::string output = "node.db";
   std::vector<std::string> folders;
   std::string explain;
-  std::string graph;  // the name of a Drawing, or empty
+  std::optional<std::string> graph;  // the name of a Drawing
   std::vector<std::string> difference;  // two databases, or none
   bool plan = false;
   bool json = false;
@@ -96,11 +96,11 @@ std::optional<int> parse(int argc, const char* const* argv, Options& options) {
   }
   const bool empty_name = std::ranges::find(options.folders, "") != options.folders.end();
   if (empty_name) return tell(usage, "the name of a folder is empty: see hcrc-compile --help");
-  if (!options.graph.empty() && !drawing_named(options.graph)) {
-    return tell(usage, "--graph " + in_quotes(options.graph) + ": take dot, mermaid, svg or text");
+  if (options.graph && !drawing_named(*options.graph)) {
+    return tell(usage, "--graph " + in_quotes(*options.graph) + ": take dot, mermaid, svg or text");
   }
   if (options.json && !options.plan) return tell(usage, "--json tells a plan: give --plan too");
-  if (options.check + options.plan + !options.graph.empty() > 1) {
+  if (options.check + options.plan + options.graph.has_value() > 1) {
     return tell(usage, "--check, --plan and --graph each do one thing: give one of them");
   }
   if (options.output.empty()) return tell(usage, "-o names no file: see hcrc-compile --help");
@@ -156,7 +156,7 @@ int show(const ServiceGraph& graph, const Options& options) {
     print(stdout, plan_of(graph, options.json));
     return done;
   }
-  const auto drawing = drawing_of(graph, *drawing_named(options.graph));
+  const auto drawing = drawing_of(graph, *drawing_named(*options.graph));
   if (!drawing) return tell(system_failure, drawing.error());
   print(stdout, *drawing);
   return done;
@@ -190,7 +190,7 @@ int run(const Options& options) {
     return tell(definitions_wrong, errors + ": nothing is written; hcrc-compile --explain CODE tells more");
   }
 
-  if (options.plan || !options.graph.empty()) return show(*compiled.graph, options);
+  if (options.plan || options.graph) return show(*compiled.graph, options);
   const std::string services = counted(compiled.graph->services.size(), "service");
   if (options.check) {
     print(stdout, fmt::format("hcrc-compile: {}, nothing wrong\n", services));

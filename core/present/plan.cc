@@ -146,6 +146,12 @@ std::vector<Tail> find_tails(const std::vector<Service>& services, const std::ve
   return tails;
 }
 
+// Whether its timeout is one that adds up along a path.
+bool counts(const std::vector<Service>& services, const Plan& plan, std::uint32_t i) {
+  const StopRule& rule = services[i].stop;
+  return !plan.stops[i].late && !plan.stops[i].instant && rule.timeout_written && rule.timeout > Milliseconds(0);
+}
+
 void find_stop(const ServiceGraph& graph, const std::vector<std::uint32_t>& order, Plan& plan) {
   const std::vector<Service>& services = graph.services;
   plan.deadline = graph.node.stop_deadline.value_or(default_deadline);
@@ -171,6 +177,7 @@ void find_stop(const ServiceGraph& graph, const std::vector<std::uint32_t>& orde
     for (const Edge& edge : services[*at].edges) {
       StopOfService& other = plan.stops[edge.target];
       other.step = std::max(other.step, stop.step + 1);
+      other.written_before = other.written_before || stop.written_before || counts(services, plan, *at);
       if (other.late || (stop.gone <= begin[edge.target] && other.before != nobody)) continue;
       begin[edge.target] = std::max(begin[edge.target], stop.gone);
       other.before = *at;
@@ -186,8 +193,7 @@ void find_stop(const ServiceGraph& graph, const std::vector<std::uint32_t>& orde
   std::ranges::reverse(plan.stop_path);
   plan.written_time = plan.stops[first_written].written_from_here;
   for (std::uint32_t i = first_written; i != nobody; i = plan.stops[i].next) {
-    const bool counts = !plan.stops[i].late && !plan.stops[i].instant && services[i].stop.timeout_written;
-    if (counts && services[i].stop.timeout > Milliseconds(0)) plan.written_path.push_back(i);
+    if (counts(services, plan, i)) plan.written_path.push_back(i);
   }
 }
 

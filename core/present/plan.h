@@ -41,6 +41,7 @@ struct StopOfService {
   std::uint32_t before = nobody;      // what it waits for the longest
   Milliseconds written_from_here{0};  // written timeouts on the longest path from here on, its own included
   std::uint32_t next = nobody;        // what comes next on that path
+  bool written_before = false;        // something with a written timeout stops before it
 };
 
 struct Plan {

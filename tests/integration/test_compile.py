@@ -58,8 +58,8 @@ class CommandLine(CompileTest):
 
     def test_usage_errors_exit_100(self):
         folder = self.folder(GOOD)
-        for words in ([], ["--check"], ["-o"], ["--json", folder], ["--graph", "png", folder], ["--plan"],
-                      ["--plan", "--check", folder], ["--nonsense", folder], ["-o", "", folder], [""],
+        for words in ([], ["--check"], ["-o"], ["--json", folder], ["--graph", "png", folder], ["--graph", "", folder],
+                      ["--plan"], ["--plan", "--check", folder], ["--nonsense", folder], ["-o", "", folder], [""],
                       ["--explain", "E999"], ["--explain"]):
             with self.subTest(words=words):
                 done = self.run_compile(*words, code=100)
