@@ -130,8 +130,10 @@ void Compilation::read_file(std::uint32_t file, const InputFile& input) {
 }
 
 void Compilation::lay_over_all() {
-  // Files are sorted by folder; names come together, and stay in the order of the folders.
-  std::ranges::stable_sort(layers_, {}, [](const Layer& layer) { return std::tie(layer.node, layer.definition.name); });
+  // Names come together, each in the order of the folders, which is that of the files.
+  std::ranges::sort(layers_, {}, [](const Layer& layer) {
+    return std::tie(layer.node, layer.definition.name, layer.definition.place.file);
+  });
   for (std::size_t begin = 0, end = 0; begin < layers_.size(); begin = end) {
     std::vector<Definition> same;
     for (; end < layers_.size() && layers_[end].node == layers_[begin].node &&

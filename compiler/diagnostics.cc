@@ -126,7 +126,7 @@ std::string diagnostic_text(const Diagnostic& diagnostic, const Sources& sources
 
 std::string harmless(std::string_view text) {
   std::string out;
-  for (std::size_t points = 0; !text.empty(); ++points) {
+  while (!text.empty()) {
     const CodePoint point = next_code_point(text);
     append_escaped(out, text, point);
     text.remove_prefix(point.bytes);

@@ -13,7 +13,7 @@ constexpr Definitions L{1u << static_cast<unsigned>(ServiceType::longrun)};
 constexpr Definitions P{1u << static_cast<unsigned>(ServiceType::periodic)};
 constexpr Definitions B{1u << static_cast<unsigned>(ServiceType::bundle)};
 constexpr Definitions LO{0b0011}, OP{0b0110}, LOP{0b0111}, LOPB{0b1111};
-constexpr Definitions node{Definitions::node_bit};
+constexpr Definitions N{Definitions::node_bit};
 static_assert(LO.has(ServiceType::longrun) && LO.has(ServiceType::oneshot) && OP.has(ServiceType::periodic));
 
 constexpr std::array<std::string_view, 4> types{"longrun", "oneshot", "periodic", "bundle"};
@@ -125,11 +125,11 @@ constexpr auto table = std::to_array<KeyRow>({
      "whether no program it runs may gain privileges"},
     {Key::security_capabilities, "security", "capabilities", K::capabilities, LOP, "", "the capabilities that it keeps"},
 
-    {Key::node_override, "", "override", K::choice, node, "", "how it changes the settings of an earlier folder", 0, 0,
+    {Key::node_override, "", "override", K::choice, N, "", "how it changes the settings of an earlier folder", 0, 0,
      overrides},
-    {Key::node_stop_deadline, "", "stop-deadline", K::duration, node, R"("9s")", "how long the node may take to stop", 1,
+    {Key::node_stop_deadline, "", "stop-deadline", K::duration, N, R"("9s")", "how long the node may take to stop", 1,
      longest},
-    {Key::node_socket_group, "", "socket-group", K::account, node, "", "the group that may read the status"},
+    {Key::node_socket_group, "", "socket-group", K::account, N, "", "the group that may read the status"},
 });
 
 constexpr bool in_order() {

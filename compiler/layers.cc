@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace hcrc::compiler {
@@ -18,15 +19,10 @@ bool is_open_table(const Setting& setting) {
   return kind == ValueKind::variables || kind == ValueKind::literals;
 }
 
-void merge_items(Items& below, Items&& above) {
-  below.insert(below.end(), std::make_move_iterator(above.begin()), std::make_move_iterator(above.end()));
-  std::ranges::stable_sort(below, {}, &Item::name);
-  // Of equal names the last one is from above.
+void merge_items(Items& below, const Items& above) {
+  // Tables are read in the order of their keys. Of equal names the first range's is taken.
   Items merged;
-  for (std::size_t i = 0; i < below.size(); ++i) {
-    if (i + 1 < below.size() && below[i + 1].name == below[i].name) continue;
-    merged.push_back(std::move(below[i]));
-  }
+  std::ranges::set_union(above, below, std::back_inserter(merged), {}, &Item::name, &Item::name);
   below = std::move(merged);
 }
 
@@ -36,7 +32,7 @@ void merge(Definition& below, Definition&& above) {
     if (at == below.settings.end() || at->key != setting.key) {
       below.settings.insert(at, std::move(setting));
     } else if (is_open_table(*at) && is_open_table(setting)) {
-      merge_items(std::get<Items>(at->value), std::move(std::get<Items>(setting.value)));
+      merge_items(std::get<Items>(at->value), std::get<Items>(setting.value));
       at->key_place = setting.key_place;
       at->place = setting.place;
     } else {

@@ -140,7 +140,7 @@ std::vector<std::vector<std::uint32_t>> shortest_cycles(std::size_t nodes, std::
   // Nodes by component, and within it in their own order, so that the answer depends on nothing else.
   std::vector<std::uint32_t> by_component(nodes);
   for (std::uint32_t i = 0; i < nodes; ++i) by_component[i] = i;
-  std::ranges::stable_sort(by_component, {}, [&](std::uint32_t node) { return component[node]; });
+  std::ranges::sort(by_component, {}, [&](std::uint32_t node) { return std::pair(component[node], node); });
 
   Search search(arcs, outgoing, component);
   std::vector<std::vector<std::uint32_t>> cycles;

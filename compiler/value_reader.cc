@@ -45,7 +45,7 @@ KindText kind_text(ValueKind kind) {
     case ValueKind::services: return {"a list of services' names", R"(["name"])"};
     case ValueKind::instances: return {"a list of names", R"(["a", "b"])"};
     case ValueKind::variable_names: return {"a list of variables' names", R"(["NAME"])"};
-    case ValueKind::variables: return {"a table of variables", R"({ NAME = "value" })"};
+    case ValueKind::variables:
     case ValueKind::literals: return {"a table of variables", R"({ NAME = "value" })"};
     case ValueKind::limit: return {"a number, a size, \"unlimited\", or a table of soft and hard", "1024"};
     case ValueKind::capabilities: return {"a list of capabilities", R"(["CAP_CHOWN"])"};

@@ -94,6 +94,18 @@ TEST_CASE("a file of 150,000 dotted parts is refused, and one of a million brack
   }
 }
 
+TEST_CASE("texts that break an assertion of the parser's library are syntax errors") {
+  for (const char* text :
+       {"[=]", "[\f\fready]", "[a.=]", "[[!]]", "a.\xc3\xa9 = 1", "a = [\n\xc3\xa9]", "a\xc3\xa9 = 1", "a = 1 \xc3\xa9"}) {
+    INFO(text);
+    CHECK(codes({{"a", text}}) == "E001");
+  }
+}
+
+TEST_CASE("a letter outside of ASCII behind a line that goes on is no blank") {
+  CHECK(service_of_text("command = [\"\"\"x\\\n  \xc3\xa9\"\"\"]").command[0].pieces[0].text == "x\xc3\xa9");
+}
+
 TEST_CASE("what a terminal is shown holds no command for it") {
   CHECK(harmless("a\x1b[31mb\n\t\x7f\xc2\x9b"
                  "c") == "a\\x1b[31mb\\n\\t\\x7f\\u{9b}c");
