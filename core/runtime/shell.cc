@@ -109,18 +109,35 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
       loop_, SIGHUP,
       [](void* self, int signal) {
         auto* shell = static_cast<Shell*>(self);
-        // Who loses his terminal is asked to stop, unless he is PID 1.
-        if (!shell->setup_.pid1 && Descriptor(::open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY))) {
+        // Who loses his terminal is asked to stop, unless he is PID 1; while stopping it is told what is waited for.
+        if (shell->supervisor_.shutting_down() ||
+            (!shell->setup_.pid1 && Descriptor(::open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY)))) {
           return shell->dispatch(event::Shutdown{.signal = signal, .code = 0});
         }
         shell->console_.line("SIGHUP changes nothing yet: to take over another database, restart the node");
       },
       this);
+  signals_[next++].start(loop_, SIGUSR1, [](void* shell, int) { static_cast<Shell*>(shell)->tell_status(); }, this);
   if (!setup_.pid1 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
     console_.line("orphans cannot be taken in (PR_SET_CHILD_SUBREAPER): what a service leaves behind may outlive it");
   }
   loop_.set_turn_end([](void* shell) { static_cast<Shell*>(shell)->turn_end(); }, this);
   return {};
+}
+
+// A line a service, for who has no client at hand: "web is in backoff: killed by SIGSEGV, next try in 2s".
+void Shell::tell_status() {
+  for (Slot slot = 0; slot < supervisor_.size(); ++slot) {
+    if (static_cast<ServiceType>(supervisor_.rule(slot).type) == ServiceType::bundle) continue;
+    std::array<char, bounds::story_line_bytes> bytes;
+    TextWriter line(bytes);
+    line.put(database_.name(slot)).put(" is ").put(state_in_words(supervisor_.unit(slot)));
+    std::array<char, bounds::story_line_bytes> reason_bytes;
+    TextWriter reason(reason_bytes);
+    why(supervisor_, slot, EventLoop::now(), reason);
+    if (!reason.view().empty()) line.put(": ").put(reason.view());
+    console_.line(line.view());
+  }
 }
 
 int Shell::run() {

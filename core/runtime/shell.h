@@ -126,6 +126,7 @@ class Shell final : public NodeView {
   void do_it(const effect::NodeReport& effect);
   void do_it(const effect::Outward& effect);
   void do_it(const effect::Exit& effect);
+  void tell_status();  // SIGUSR1
   void turn_end();
   void tick();
 

@@ -230,6 +230,14 @@ class Operators(harness.NodeTest):
         self.assertEqual(node.wait(), 9)
         self.assertEqual(node.hcrc("status").returncode, 4)
 
+    def test_sigusr1_tells_the_state_of_every_service(self):
+        node = self.node(self.SERVICES)
+        node.settle("--up")
+        node.send(signal.SIGUSR1)
+        node.expect(r"hcrc: base is up$")
+        node.expect(r"hcrc: late is down: nothing wants it$")
+        node.expect(r"hcrc: user is up$")
+
     def test_a_second_runtime_on_one_run_dir_is_refused(self):
         node = self.node(self.SERVICES)
         node.settle("--up")
