@@ -96,6 +96,9 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
       console_.line(opened.error().sentence);
     }
   }
+  if (database_.header().socket_group_set != 0) {
+    console_.line("socket-group is not honoured yet: the control socket is for root and the runtime's own user alone");
+  }
   if (!notify_.usable()) supervisor_.without_notify();
   // A write to a pipe or socket whose other end is gone is an error to us, never our end.
   ::signal(SIGPIPE, SIG_IGN);
