@@ -16,6 +16,8 @@ a timeout is only the bound after which a test has failed, and the failure shows
 Programs are taken from HCRC_BIN and HCRC_TESTS_BIN, else from build/release.
 """
 
+import atexit
+import functools
 import json
 import os
 import pathlib
@@ -59,12 +61,22 @@ def need_root(test):
     return unittest.skipUnless(IS_ROOT, ALLOWED_SKIP + "needs root")(test)
 
 
+@functools.cache
+def temporary_folder():
+    """Where programs under test put what they would leave in /tmp (a conductor that panics writes a report there)."""
+    folder = tempfile.mkdtemp(prefix="hcrc-tmp-")
+    os.chmod(folder, 0o1777)  # for programs under other users
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def environment(**extra):
     """A small, known environment: nothing of the caller's HCRC_*, our programs first on PATH."""
     base = {
         "PATH": f"{BIN}:{TESTS_BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": os.environ.get("HOME", "/"),
         "LANG": "C.UTF-8",
+        "TMPDIR": temporary_folder(),
     }
     base.update({name: str(value) for name, value in extra.items()})
     return base
