@@ -20,6 +20,8 @@
 #include "compiler/compile.h"
 #include "compiler/database_file.h"
 #include "compiler/diagnostic_codes.h"
+#include "compiler/dump.h"
+#include "compiler/dump_folder.h"
 #include "compiler/folder_reader.h"
 #include "compiler/present_commands.h"
 #include "core/database_writer.h"
@@ -35,8 +37,9 @@ struct Options {
   std::string output = "node.db";
   std::vector<std::string> folders;
   std::string explain;
-  std::optional<std::string> graph;  // the name of a Drawing
+  std::optional<std::string> graph;     // the name of a Drawing
   std::vector<std::string> difference;  // two databases, or none
+  std::optional<std::string> dump;      // a database; `folders` then has the folder to dump it into, or nothing
   bool plan = false;
   bool json = false;
   bool check = false;
@@ -61,6 +64,30 @@ void fill_standard_descriptors() {
   }
 }
 
+// What the words ask for, and what they leave out. The exit code, where that cannot be done.
+std::optional<int> check_usage(const Options& options) {
+  const bool empty_name = std::ranges::find(options.folders, "") != options.folders.end();
+  const bool one_thing =
+      options.check + options.plan + options.graph.has_value() + options.dump.has_value() + !options.difference.empty() <= 1;
+  if (!one_thing) return tell(usage, "--check, --plan, --graph, --dump and --diff each do one thing: give one of them");
+  if (empty_name) return tell(usage, "the name of a folder is empty: see hcrc-compile --help");
+  if (!options.difference.empty()) {
+    if (options.folders.empty()) return std::nullopt;
+    return tell(usage, "--diff takes two databases and no folder: compile first, see hcrc-compile --help");
+  }
+  if (options.dump) {
+    if (options.folders.size() <= 1) return std::nullopt;
+    return tell(usage, "--dump takes a database and at most one folder to write into: see hcrc-compile --help");
+  }
+  if (options.graph && !drawing_named(*options.graph)) {
+    return tell(usage, "--graph " + in_quotes(*options.graph) + ": take dot, mermaid, svg or text");
+  }
+  if (options.json && !options.plan) return tell(usage, "--json tells a plan: give --plan too");
+  if (options.output.empty()) return tell(usage, "-o names no file: see hcrc-compile --help");
+  if (options.folders.empty()) return tell(usage, "no folder of definitions: see hcrc-compile --help");
+  return std::nullopt;
+}
+
 // The exit code, where the command line ends the program.
 std::optional<int> parse(int argc, const char* const* argv, Options& options) {
   CLI::App app("Compiles folders of service definitions into the database that hcrc-init runs.", "hcrc-compile");
@@ -72,6 +99,9 @@ std::optional<int> parse(int argc, const char* const* argv, Options& options) {
   app.add_flag("--json", options.json, "With --plan: as JSON");
   app.add_option("--graph", options.graph, "Draw the graph: dot, mermaid, svg (through graphviz) or text; write nothing")
       ->type_name("FORMAT");
+  app.add_option("--dump", options.dump,
+                 "Tell the definitions that a database was made of; with a DIR, write them into that new folder")
+      ->type_name("DB [DIR]");
   app.add_option("--diff", options.difference, "Tell what an update from one database to the other would do")
       ->type_name("OLD.db NEW.db")
       ->expected(2);
@@ -90,22 +120,7 @@ std::optional<int> parse(int argc, const char* const* argv, Options& options) {
     return tell(usage, what + ": see hcrc-compile --help");
   }
   if (!options.explain.empty()) return std::nullopt;
-  if (!options.difference.empty()) {
-    if (options.folders.empty()) return std::nullopt;
-    return tell(usage, "--diff takes two databases and no folder: compile first, see hcrc-compile --help");
-  }
-  const bool empty_name = std::ranges::find(options.folders, "") != options.folders.end();
-  if (empty_name) return tell(usage, "the name of a folder is empty: see hcrc-compile --help");
-  if (options.graph && !drawing_named(*options.graph)) {
-    return tell(usage, "--graph " + in_quotes(*options.graph) + ": take dot, mermaid, svg or text");
-  }
-  if (options.json && !options.plan) return tell(usage, "--json tells a plan: give --plan too");
-  if (options.check + options.plan + options.graph.has_value() > 1) {
-    return tell(usage, "--check, --plan and --graph each do one thing: give one of them");
-  }
-  if (options.output.empty()) return tell(usage, "-o names no file: see hcrc-compile --help");
-  if (options.folders.empty()) return tell(usage, "no folder of definitions: see hcrc-compile --help");
-  return std::nullopt;
+  return check_usage(options);
 }
 
 int explain_code(std::string id) {
@@ -201,6 +216,28 @@ int run(const Options& options) {
   return done;
 }
 
+int tell_or_write_dump(const Options& options) {
+  const auto database = read_database_file(*options.dump);
+  if (!database && database.error().code != 0) return tell(database.error());
+  if (!database) return tell(definitions_wrong, harmless(database.error().text()) + ": compile it anew");
+  const ServiceGraph graph = database->graph();
+  const std::vector<DumpedFile> files = dump(graph);
+  // What comes from hcrc-compile can be written down. Anything else must not come out as what it is not.
+  if (!same_again(files, graph)) {
+    return tell(
+        definitions_wrong,
+        harmless(*options.dump) +
+            ": cannot be said by definitions: it was not made by hcrc-compile, or one file would have more than 1 MiB");
+  }
+  if (options.folders.empty()) {
+    print(stdout, dump_text(files));
+    return done;
+  }
+  if (const auto written = write_dump(options.folders[0], files); !written) return tell(written.error());
+  print(stdout, fmt::format("hcrc-compile: {}, {}\n", counted(files.size(), "file"), harmless(options.folders[0])));
+  return done;
+}
+
 int tell_difference(const Options& options) {
   const auto told = difference_of(options.difference[0], options.difference[1]);
   if (told) {
@@ -221,5 +258,6 @@ int main(int argc, char** argv) {
   Options options;
   if (const auto code = parse(argc, argv, options)) return *code;
   if (!options.difference.empty()) return tell_difference(options);
+  if (options.dump) return tell_or_write_dump(options);
   return options.explain.empty() ? run(options) : explain_code(options.explain);
 }

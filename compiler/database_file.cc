@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "compiler/folder_stream.h"
+#include "core/bounds.h"
 
 namespace hcrc::compiler {
 
@@ -147,6 +148,33 @@ void remove_left_behind(const Target& target) {
 }
 
 }  // namespace
+
+std::expected<Database, SystemError> read_database_file(const std::string& path) {
+  const auto failed = [&](int code) { return std::unexpected(SystemError{path + ": cannot be read", code}); };
+  const auto refused = [&](std::string_view why) {
+    return std::unexpected(SystemError{fmt::format("{}: {}", path, why), 0});
+  };
+  // O_NONBLOCK: a FIFO must not keep us waiting for a writer.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!file) return failed(errno);
+  struct stat facts{};
+  if (::fstat(file.get(), &facts) != 0) return failed(errno);
+  if (!S_ISREG(facts.st_mode)) return refused("is no regular file");
+  if (facts.st_size > static_cast<off_t>(bounds::database_bytes)) return refused("is larger than any database");
+  std::vector<std::byte> bytes(static_cast<std::size_t>(facts.st_size));
+  std::size_t length = 0;
+  while (length < bytes.size()) {
+    const ssize_t got = ::read(file.get(), bytes.data() + length, bytes.size() - length);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed(errno);
+    if (got == 0) break;
+    length += static_cast<std::size_t>(got);
+  }
+  bytes.resize(length);
+  auto database = Database::load(std::move(bytes));
+  if (!database) return refused(database.error().sentence);
+  return std::move(*database);
+}
 
 std::expected<void, SystemError> write_database_file(const std::string& path, std::span<const std::byte> bytes) {
   const auto target = find_target(path);

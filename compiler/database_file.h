@@ -1,4 +1,4 @@
-// A database put in its place, whole or not at all.
+// A database as a file: put in its place whole or not at all, and read back.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +7,7 @@
 #include <string>
 
 #include "compiler/system_error.h"
+#include "core/database.h"
 
 namespace hcrc::compiler {
 
@@ -16,5 +17,8 @@ namespace hcrc::compiler {
 // left there is removed by the next one.
 [[nodiscard]] std::expected<void, SystemError> write_database_file(const std::string& path,
                                                                    std::span<const std::byte> bytes);
+
+// The error names the file: one that cannot be read, with its errno; one that is no database, or a damaged one, with code 0.
+[[nodiscard]] std::expected<Database, SystemError> read_database_file(const std::string& path);
 
 }  // namespace hcrc::compiler

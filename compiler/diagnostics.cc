@@ -41,14 +41,6 @@ namespace {
 constexpr std::size_t quoted_points = 72;  // of a text in a message
 constexpr std::size_t shown_points = 120;  // of a line, around the caret
 
-// Controls, and what reorders, hides or breaks a line of a terminal (Unicode: bidirectional controls, zero-width characters,
-// line and paragraph separators, the byte order mark, private noncharacters).
-bool is_hidden(char32_t point) {
-  return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0xAD || (point >= 0x200B && point <= 0x200F) ||
-         (point >= 0x2028 && point <= 0x202E) || (point >= 0x2060 && point <= 0x206F) || point == 0xFEFF ||
-         (point >= 0xFFF9 && point <= 0xFFFB) || (point >= 0xE0000 && point <= 0xE0FFF);
-}
-
 void append_escaped(std::string& out, std::string_view bytes, const CodePoint& point) {
   if (point.valid && !is_hidden(point.value)) {
     out.append(bytes.substr(0, point.bytes));
@@ -123,6 +115,14 @@ std::string diagnostic_text(const Diagnostic& diagnostic, const Sources& sources
 }
 
 }  // namespace
+
+// Unicode's bidirectional controls, zero-width characters, line and paragraph separators, the byte order mark, private
+// noncharacters.
+bool is_hidden(char32_t point) {
+  return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0xAD || (point >= 0x200B && point <= 0x200F) ||
+         (point >= 0x2028 && point <= 0x202E) || (point >= 0x2060 && point <= 0x206F) || point == 0xFEFF ||
+         (point >= 0xFFF9 && point <= 0xFFFB) || (point >= 0xE0000 && point <= 0xE0FFF);
+}
 
 std::string harmless(std::string_view text) {
   std::string out;

@@ -61,5 +61,7 @@ std::string diagnostics_text(const Diagnostics& diagnostics, const Sources& sour
 std::string in_quotes(std::string_view text);
 // The same without quotes.
 std::string harmless(std::string_view text);
+// Controls, and what reorders, hides or breaks a line of a terminal.
+bool is_hidden(char32_t point);
 
 }  // namespace hcrc::compiler

@@ -189,14 +189,12 @@ bool GraphBuilder::fill_edges() {
   return true;
 }
 
-// A service that others log to (contract, section 6).
 void GraphBuilder::fill_loggers() {
   for (const Connection& connection : connections_) {
     if (connection.kind != ConnectionKind::log_to) continue;
     const Definition& definition = definitions_[names_[connection.target].definition];
-    RestartRule& restart = graph_.services[connection.target].restart;
-    if (!definition.has(Key::restart_attempts)) restart.attempts = RestartRule::unlimited;
-    if (!definition.has(Key::restart_max_delay)) restart.max_delay = Milliseconds(1'000);
+    restart_as_log_receiver(graph_.services[connection.target].restart, definition.has(Key::restart_attempts),
+                            definition.has(Key::restart_max_delay));
   }
 }
 

@@ -24,6 +24,10 @@ std::optional<ServiceGraph> build_graph(const Definition* node, std::span<const 
 
 // One service with all that its own definition says; without contents and edges, and without what follows from them.
 Service service_of(const Definition& definition);
+// One of which nothing is written but its type.
+Service unwritten_service(ServiceType type);
+// What is not written of the restarts of a service that others log to (contract, section 6).
+void restart_as_log_receiver(RestartRule& restart, bool attempts_written, bool max_delay_written);
 NodeSettings node_settings_of(const Definition& definition);
 
 }  // namespace hcrc::compiler

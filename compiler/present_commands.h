@@ -20,8 +20,7 @@ std::string plan_of(const ServiceGraph& graph, bool as_json);
 // Svg is made by graphviz's `dot`, looked up in the PATH; the error says what to install where it is not there.
 [[nodiscard]] std::expected<std::string, std::string> drawing_of(const ServiceGraph& graph, Drawing drawing);
 
-// What an update from one database file to the other would do. The error names the file: one that cannot be read, with its
-// errno; one that is no database, or a damaged one, with code 0.
+// What an update from one database file to the other would do; errors are those of read_database_file.
 [[nodiscard]] std::expected<std::string, SystemError> difference_of(const std::string& old_path,
                                                                     const std::string& new_path);
 

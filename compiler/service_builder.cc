@@ -197,6 +197,17 @@ Service service_of(const Definition& definition) {
   return service;
 }
 
+Service unwritten_service(ServiceType type) {
+  Definition definition{.name = {}, .place = {}, .settings = {}, .meant = {}};
+  definition.settings.push_back({.key = Key::type, .key_place = {}, .place = {}, .value = static_cast<std::int64_t>(type)});
+  return service_of(definition);
+}
+
+void restart_as_log_receiver(RestartRule& restart, bool attempts_written, bool max_delay_written) {
+  if (!attempts_written) restart.attempts = RestartRule::unlimited;
+  if (!max_delay_written) restart.max_delay = Milliseconds(1'000);
+}
+
 NodeSettings node_settings_of(const Definition& definition) {
   const Source source(definition);
   NodeSettings settings;

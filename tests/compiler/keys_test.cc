@@ -3,6 +3,7 @@
 #include <map>
 #include <string>
 
+#include "compiler/dump.h"
 #include "compiler/key_table.h"
 #include "compiler/template_text.h"
 #include "tests/catch.h"
@@ -158,6 +159,7 @@ TEST_CASE("every key of a service reaches the graph") {
     REQUIRE(example != examples().end());
     const ServiceGraph graph = graph_with(definition_with(key, example->second.value));
     CHECK(example->second.holds(graph, find_service(graph, "s")));
+    CHECK(same_again(dump(graph), graph));
   }
 }
 

@@ -60,7 +60,8 @@ class CommandLine(CompileTest):
         folder = self.folder(GOOD)
         for words in ([], ["--check"], ["-o"], ["--json", folder], ["--graph", "png", folder], ["--graph", "", folder],
                       ["--plan"], ["--plan", "--check", folder], ["--nonsense", folder], ["-o", "", folder], [""],
-                      ["--explain", "E999"], ["--explain"]):
+                      ["--explain", "E999"], ["--explain"], ["--dump"], ["--dump", "a.db", "b", "c"],
+                      ["--dump", "a.db", "--check"], ["--diff", "a.db"], ["--dump", "a.db", ""]):
             with self.subTest(words=words):
                 done = self.run_compile(*words, code=100)
                 self.assertRegex(done.stderr, r"^hcrc-compile: .+: .+\n$")
@@ -135,6 +136,66 @@ class Definitions(CompileTest):
         if not list(services.glob("*.toml")):
             self.skipTest("there is none yet")
         self.run_compile("--check", "--werror", services)
+
+
+class Dump(CompileTest):
+    def round_trip(self, *folders):
+        self.run_compile("-o", "first.db", *folders)
+        shown = self.run_compile("--dump", "first.db")
+        self.assertEqual(shown.stderr, "")
+        self.assertRegex(self.run_compile("--dump", "first.db", "dumped").stdout, r"^hcrc-compile: \d+ files?, dumped\n$")
+        self.run_compile("-o", "second.db", "dumped")
+        self.assertEqual((self.scratch / "first.db").read_bytes(), (self.scratch / "second.db").read_bytes())
+        return shown.stdout
+
+    def test_the_node_as_shipped_comes_back(self):
+        shown = self.round_trip(ROOT / "services.d")
+        files = sorted(os.listdir(self.scratch / "dumped"))
+        self.assertEqual(files, sorted(path.name for path in (ROOT / "services.d").glob("*.toml")))
+        # On stdout the same, each file below its name; node.toml first.
+        node = ["node.toml"] + sorted((name for name in files if name != "node.toml"), key=lambda name: name.split(".")[0])
+        text = "\n".join(f"# {name}\n" + (self.scratch / "dumped" / name).read_text() for name in node)
+        self.assertEqual(shown, text)
+
+    def test_layers_and_bundles_come_back_as_one_folder(self):
+        base = self.folder({**GOOD, "all.toml": 'type = "bundle"\ncontents = ["web", "db"]\n'}, "base")
+        site = self.folder({"web.toml": 'override = "merge"\ninstances = ["a", "b"]\nafter = ["all2"]\n',
+                            "all2.toml": 'type = "bundle"\ncontents = ["cache"]\n'}, "site")
+        self.assertIn('contents = ["db", "web"]', self.round_trip(base, site))
+
+    def test_the_folder_is_a_new_one(self):
+        self.run_compile(self.folder(GOOD))
+        (self.scratch / "used").mkdir()
+        (self.scratch / "used" / "other.toml").write_text("x")
+        for target in ("used", "used/other.toml", "used/other.toml/x", "nowhere/dumped", "node.db"):
+            with self.subTest(target=target):
+                done = self.run_compile("--dump", "node.db", target, code=111)
+                self.assertRegex(done.stderr, r"^hcrc-compile: .+: .+\n$")
+        self.assertEqual(sorted(os.listdir(self.scratch)), ["node.db", "services.d", "used"])
+        self.assertEqual(os.listdir(self.scratch / "used"), ["other.toml"])
+        (self.scratch / "empty").mkdir()
+        self.run_compile("--dump", "node.db", "empty")
+        self.assertEqual(len(os.listdir(self.scratch / "empty")), 3)
+
+    def test_a_disk_that_is_full_halfway_leaves_nothing(self):
+        self.run_compile(self.folder({"a.toml": CACHE, "web.toml": CACHE + f'C = "{"x" * 2000}"\n'}))
+
+        def little_room():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))
+
+        done = self.run_compile("--dump", "node.db", "dumped", code=111, preexec_fn=little_room)
+        self.assertIn("dumped/web.toml: cannot be written: ", done.stderr)
+        self.assertFalse((self.scratch / "dumped").exists())
+
+    def test_what_is_no_database(self):
+        (self.scratch / "text").write_text("no database")
+        os.mkfifo(self.scratch / "fifo")
+        for name, code in (("text", 1), ("fifo", 1), (".", 1), ("nowhere", 111)):
+            with self.subTest(name=name):
+                done = self.run_compile("--dump", name, "dumped", code=code)
+                self.assertRegex(done.stderr, r"^hcrc-compile: .+: .+: .+\n$")
+        self.assertFalse((self.scratch / "dumped").exists())
 
 
 class Folder(CompileTest):
