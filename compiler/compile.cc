@@ -15,6 +15,7 @@
 #include "compiler/key_suggestions.h"
 #include "compiler/layers.h"
 #include "compiler/names.h"
+#include "compiler/reach_check.h"
 #include "compiler/service_check.h"
 #include "compiler/stop_time_check.h"
 #include "compiler/toml_reader.h"
@@ -25,6 +26,7 @@ namespace {
 
 constexpr std::string_view extension = ".toml";
 constexpr std::string_view node_name = "node";
+constexpr std::size_t shown_producers = 2;  // of a logger
 
 bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
@@ -157,8 +159,11 @@ void Compilation::check_all(const NameTable& names, const Connections& connectio
   std::vector<std::uint32_t> producers(names.size());
   for (const Connection& connection : connections.all) {
     if (connection.kind != ConnectionKind::log_to) continue;
-    auto& most = surroundings[names[connection.target].definition].producers;
-    most = std::max<std::size_t>(most, ++producers[connection.target]);
+    ServiceSurroundings& logger = surroundings[names[connection.target].definition];
+    logger.producers = std::max<std::size_t>(logger.producers, ++producers[connection.target]);
+    auto& places = logger.logged_from;
+    const bool told = !places.empty() && places.back() == connection.place;  // by another instance
+    if (!told && places.size() < shown_producers) places.push_back(connection.place);
   }
   for (std::size_t i = 0; i < definitions_.size(); ++i) check_service(definitions_[i], surroundings[i], result_.diagnostics);
   check_cycles(names, connections.all, result_.diagnostics);
@@ -186,7 +191,9 @@ Compiled Compilation::run() {
   check_all(names, connections);
   if (result_.diagnostics.errors() > 0) return std::move(result_);
   result_.graph = build_graph(node_ ? &*node_ : nullptr, definitions_, names, connections.all, limits_, result_.diagnostics);
-  if (result_.graph) check_stop_times(*result_.graph, names, definitions_, result_.diagnostics);
+  if (!result_.graph) return std::move(result_);
+  check_stop_times(*result_.graph, names, definitions_, result_.diagnostics);
+  check_reach(definitions_, names, connections.all, result_.diagnostics);
   return std::move(result_);
 }
 

@@ -149,10 +149,12 @@ std::string_view advice(int code) {
 
 int tell(const SystemError& error) { return tell(system_failure, harmless(error.text()) + std::string(advice(error.code))); }
 
+// On a terminal that is not told otherwise (https://no-color.org).
 bool has_colours(int fd) {
   const char* terminal = std::getenv("TERM");
-  return std::getenv("NO_COLOR") == nullptr && ::isatty(fd) == 1 && terminal != nullptr &&
-         std::strcmp(terminal, "dumb") != 0;
+  const char* unwanted = std::getenv("NO_COLOR");
+  if (unwanted != nullptr && *unwanted != '\0') return false;
+  return ::isatty(fd) == 1 && terminal != nullptr && std::strcmp(terminal, "dumb") != 0;
 }
 
 std::string counted(std::size_t count, std::string_view what) {

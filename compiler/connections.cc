@@ -41,6 +41,8 @@ class Connector {
   bool add(std::uint32_t owner, std::uint32_t target, ConnectionKind kind, Place place);
   // The instance of `base` that has the same name as `owner`; reports where there is none.
   std::optional<std::uint32_t> same_instance(std::uint32_t owner, std::string_view base, const Item& item);
+  // Where a service says its instances; nowhere where it does not.
+  Place instances_place(std::string_view base) const;
   bool reads_logs(std::uint32_t target, const Item& item);
   void unknown(const Item& item);
 
@@ -73,6 +75,12 @@ bool Connector::add(std::uint32_t owner, std::uint32_t target, ConnectionKind ki
   return true;
 }
 
+Place Connector::instances_place(std::string_view base) const {
+  const auto definition = names_.definition_of(base);
+  const Setting* setting = definition ? definitions_[*definition].find(Key::instances) : nullptr;
+  return setting == nullptr ? Place() : setting->place;
+}
+
 std::optional<std::uint32_t> Connector::same_instance(std::uint32_t owner, std::string_view base, const Item& item) {
   const std::string_view instance = names_[owner].instance;
   if (instance.empty()) {
@@ -87,7 +95,8 @@ std::optional<std::uint32_t> Connector::same_instance(std::uint32_t owner, std::
   diagnostics_.add(
       Code::no_such_instances, item.place,
       fmt::format("there is no {}@{} for {}", harmless(base), instance, harmless(names_[owner].text)),
-      {{fmt::format("{} needs an instance of the same name: instances = [\"{}\", ...]", harmless(base), instance)}});
+      {{fmt::format("{} needs an instance of the same name: instances = [\"{}\", ...]", harmless(base), instance),
+        instances_place(base)}});
   return std::nullopt;
 }
 
@@ -96,16 +105,19 @@ bool Connector::reads_logs(std::uint32_t target, const Item& item) {
   const Definition& definition = definitions_[names_[target].definition];
   const auto type = service_type(definition);
   std::string why;
+  Note note{"log-to names one longrun"};
   if (type && *type != ServiceType::longrun) {
     why = fmt::format("a {}", text(*type));
+    note = {"its type stands here, and log-to names a longrun", definition.find(Key::type)->place};
   } else if (names_[target].bundle) {
     why = "the name of several instances";
+    note.text = fmt::format("log-to names one longrun: write log-to = \"{}\", or another instance",
+                            names_[names_.services_of(names_[target].definition).front()].text);
   } else {
     return true;
   }
   diagnostics_.add(Code::bad_log_target, item.place,
-                   fmt::format("{} cannot receive a log: it is {}", in_quotes(item.name), why),
-                   {{"log-to names one longrun"}});
+                   fmt::format("{} cannot receive a log: it is {}", in_quotes(item.name), why), {std::move(note)});
   return false;
 }
 

@@ -164,6 +164,28 @@ path, or give it a PATH in `[env]`.)"},
      R"(`override` is written, and no earlier folder defines this service. Most often one of the two file names is mistyped.)"},
     {Code::shared_lock, "W007", "the instances share one lock",
      R"(The path of `lock` is the same for every instance, so that only one of them ever runs. Put `${INSTANCE}` into it.)"},
+    {Code::shell_variable, "W008", "the shell never sees this variable",
+     R"(In the text behind `sh -c` a `${NAME}` is filled in by hcrc, before the shell reads it: from the service's environment as
+hcrc gives it, not from what the shell has set, and what is in it (blanks, quotes, `;`) becomes part of the program.
+
+    command = ["sh", "-c", "N=5; exec web ${N}"]                    # wrong: hcrc has no N
+    command = ["sh", "-c", "N=5; exec web $N"]                      # right: a $ without { is the shell's, as is $${N}
+    command = ["sh", "-c", "exec web \"$1\"", "sh", "${PORT:-80}"]    # right: hcrc fills in an argument)"},
+    {Code::unused_bundle, "W009", "nothing uses the bundle",
+     R"(A bundle is a name for other services. No list names this one, and it does not start at boot, so it changes nothing. Where it
+is there for people (`hcrc start NAME`, `hcrc-init --target NAME`), say so:
+
+    autostart = false)"},
+    {Code::unreachable_order, "W010", "the order is with a service that nothing starts",
+     R"(`after` and `before` order two services where both are started; they start nothing. The one that is named does not start at
+boot, and nothing that does requires, wants or contains it. `wants` starts it along and waits for it.)"},
+    {Code::essential_never_ends, "W011", "an essential service that never ends",
+     R"(The node stops when an essential service ends for good. This one is restarted after every end, without a limit, so that never
+happens. Give it a number of attempts, or name the exit codes that no restart cures:
+
+    [restart]
+    attempts = 5
+    permanent-codes = [42])"},
 });
 
 constexpr bool in_order() {
@@ -173,7 +195,7 @@ constexpr bool in_order() {
   }
   return true;
 }
-static_assert(in_order() && table.size() == static_cast<std::size_t>(Code::shared_lock) + 1);
+static_assert(in_order() && table.size() == static_cast<std::size_t>(Code::essential_never_ends) + 1);
 
 }  // namespace
 

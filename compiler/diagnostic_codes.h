@@ -70,6 +70,10 @@ enum class Code : std::uint8_t {
   no_effect,
   overrides_nothing,
   shared_lock,
+  shell_variable,
+  unused_bundle,
+  unreachable_order,
+  essential_never_ends,
 };
 
 struct CodeRow {

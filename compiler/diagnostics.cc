@@ -40,6 +40,7 @@ namespace {
 
 constexpr std::size_t quoted_points = 72;  // of a text in a message
 constexpr std::size_t shown_points = 120;  // of a line, around the caret
+constexpr std::ptrdiff_t shown_notes = 2;  // with their lines; where there are more, only the places are told
 
 void append_escaped(std::string& out, std::string_view bytes, const CodePoint& point) {
   if (point.valid && !is_hidden(point.value)) {
@@ -108,8 +109,12 @@ std::string diagnostic_text(const Diagnostic& diagnostic, const Sources& sources
   if (place.file != Place::no_file && place.line != 0) {
     text.append(excerpt(place, sources[place.file].line(place.line), colours));
   }
+  const auto has_line = [](const Note& note) { return note.place.file != Place::no_file && note.place.line != 0; };
+  const bool few = std::ranges::count_if(diagnostic.notes, has_line) <= shown_notes;
   for (const Note& note : diagnostic.notes) {
     text.append(fmt::format("  {}{}note:{} {}\n", place_text(note.place, sources), colours.note, colours.end, note.text));
+    if (few && has_line(note) && note.place != place)
+      text.append(excerpt(note.place, sources[note.place.file].line(note.place.line), colours));
   }
   return text;
 }

@@ -51,8 +51,9 @@ class Diagnostics {
 //     services.d/web.toml:3:1: error: there is no key "comand" [E020]
 //         3 | comand = ["web"]
 //           | ^~~~~~
-//       note: "command" is the nearest one
+//       note: did you mean "command"?
 //
+// A note about another place shows its line too, where there are few of them.
 // Whatever the definitions hold, the text has no control character but line ends and the colours that were asked for.
 std::string diagnostics_text(const Diagnostics& diagnostics, const Sources& sources, bool colours);
 

@@ -12,6 +12,7 @@
 
 #include "compiler/program_name.h"
 #include "compiler/secrets.h"
+#include "compiler/shell_text.h"
 #include "compiler/template_text.h"
 #include "core/graph.h"
 #include "core/service.h"
@@ -45,7 +46,9 @@ class ServiceCheck {
   void lock();
   void lookup();
   void secrets();
-  void no_effect(Key key, std::string_view why);
+  void shell_texts();
+  void endless();
+  void no_effect(Key key, Note why);
 
   Place first_line() const { return {.file = definition_.place.file, .line = 1, .column = 1}; }
   // The place of a key that is written.
@@ -67,10 +70,10 @@ std::vector<Key> ServiceCheck::written(std::initializer_list<Key> all_of) const 
   return found;
 }
 
-void ServiceCheck::no_effect(Key key, std::string_view why) {
+void ServiceCheck::no_effect(Key key, Note why) {
   if (!definition_.has(key)) return;
   diagnostics_.add(Code::no_effect, definition_.find(key)->key_place, fmt::format("{} has no effect", text(row(key))),
-                   {{std::string(why)}});
+                   {std::move(why)});
 }
 
 // A table that this type has no key of is reported once.
@@ -84,7 +87,11 @@ void ServiceCheck::type_keys(ServiceType type) {
     });
     if (whole_table && !tables.insert(key.table).second) continue;
     std::vector<Note> notes{{fmt::format("it belongs to {}", text(key.definitions))}};
-    if (!definition_.has(Key::type)) notes.push_back({R"(a definition without type = "..." is a longrun)"});
+    if (const Setting* written = definition_.find(Key::type)) {
+      notes.push_back({"the type stands here", written->place});
+    } else {
+      notes.push_back({R"(a definition without type = "..." is a longrun)"});
+    }
     diagnostics_.add(Code::key_of_another_type, setting.key_place,
                      whole_table ? fmt::format("a {} has no [{}]", hcrc::text(type), key.table)
                                  : fmt::format("a {} has no {}", hcrc::text(type), text(key)),
@@ -115,10 +122,10 @@ void ServiceCheck::ready() {
                      {{fmt::format("{} is written here", row(earlier).name), definition_.find(earlier)->key_place}});
   }
   if (ways.empty()) {
-    no_effect(Key::ready_timeout, "nothing says when the service is ready: notify, fd, tcp, http or exec");
-    no_effect(Key::ready_interval, "nothing says when the service is ready: notify, fd, tcp, http or exec");
+    no_effect(Key::ready_timeout, {"nothing says when the service is ready: notify, fd, tcp, http or exec"});
+    no_effect(Key::ready_interval, {"nothing says when the service is ready: notify, fd, tcp, http or exec"});
   } else if (ways[0] == Key::ready_notify || ways[0] == Key::ready_fd) {
-    no_effect(Key::ready_interval, "the service itself says when it is ready, so nothing is tried");
+    no_effect(Key::ready_interval, {"the service itself says when it is ready, so nothing is tried", place(ways[0])});
   }
   const auto* fd = definition_.value<std::int64_t>(Key::ready_fd);
   if (fd == nullptr || static_cast<std::size_t>(*fd) >= 3 + surroundings_.producers) return;
@@ -136,7 +143,7 @@ void ServiceCheck::health() {
   }
   if (!ways.empty()) return;
   for (const Key key : {Key::health_interval, Key::health_timeout, Key::health_failures}) {
-    no_effect(key, "there is no health check: http, tcp or exec");
+    no_effect(key, {"there is no health check: http, tcp or exec"});
   }
 }
 
@@ -149,8 +156,8 @@ void ServiceCheck::exit_codes() {
   for (const Item& code : *permanent) {
     for (const Item& other : success == nullptr ? by_default : *success) {
       if (other.number != code.number) continue;
-      Note note{"a code means one or the other", {}};
-      if (success == nullptr) note.text = "success-codes is [0] where it is not written";
+      Note note{"a success here", other.place};
+      if (success == nullptr) note = {"success-codes is [0] where it is not written", {}};
       diagnostics_.add(Code::contradictory_exit_code, code.place,
                        fmt::format("exit code {} is both a success and a permanent failure", code.number),
                        {std::move(note)});
@@ -171,10 +178,12 @@ void ServiceCheck::delays() {
   const std::int64_t delay = written_delay != nullptr ? *written_delay : defaults.delay.count();
   const std::int64_t most = written_most != nullptr ? *written_most : logger ? 1'000 : defaults.max_delay.count();
   if (most >= delay) return;
-  std::string note = "write a max-delay, too: the longest wait";
-  if (written_most != nullptr)
-    note = written_delay != nullptr ? "delay is the shortest wait, max-delay the longest"
-                                    : "write a delay, too: the first wait";
+  Note note{fmt::format("write max-delay = \"{}\", too: the longest wait", format_duration(Milliseconds(delay)))};
+  if (written_most != nullptr && written_delay != nullptr) {
+    note = {"delay, the first wait, stands here", place(Key::restart_delay)};
+  } else if (written_most != nullptr) {
+    note = {fmt::format("write delay = \"{}\", too: the first wait", format_duration(Milliseconds(most)))};
+  }
   diagnostics_.add(Code::max_delay_below_delay, place(written_most != nullptr ? Key::restart_max_delay : Key::restart_delay),
                    fmt::format("max-delay, {}{}, is below delay, {}{}", format_duration(Milliseconds(most)),
                                written_most != nullptr ? ""
@@ -189,11 +198,15 @@ void ServiceCheck::attempts() {
   const auto* attempts = definition_.value<std::int64_t>(Key::restart_attempts);
   const bool by_default = surroundings_.producers > 0 && !definition_.has(Key::restart_attempts);
   if (!by_default && (attempts == nullptr || *attempts >= 0)) return;
-  diagnostics_.add(
-      Code::exhausted_under_unlimited, definition_.find(Key::restart_exhausted)->key_place,
-      "exhausted is written, but attempts is unlimited",
-      {{by_default ? "attempts is unlimited by default for what others log to: write attempts, too, or no exhausted"
-                   : "there is no last attempt that it could follow: give a number of attempts, or no exhausted"}});
+  std::vector<Note> notes;
+  if (by_default) {
+    notes.push_back({"attempts is unlimited by default for what others log to"});
+  } else {
+    notes.push_back({"attempts is unlimited here, so there is no last one", place(Key::restart_attempts)});
+  }
+  notes.push_back({"write attempts = 5, or leave exhausted out"});
+  diagnostics_.add(Code::exhausted_under_unlimited, definition_.find(Key::restart_exhausted)->key_place,
+                   "exhausted is written, but attempts is unlimited", std::move(notes));
 }
 
 void ServiceCheck::restart_without_effect(ServiceType type) {
@@ -205,8 +218,8 @@ void ServiceCheck::restart_without_effect(ServiceType type) {
     for (const Key key : {Key::restart_attempts, Key::restart_delay, Key::restart_factor, Key::restart_max_delay,
                           Key::restart_jitter, Key::restart_reset_after, Key::restart_exhausted, Key::restart_hold}) {
       no_effect(key, policy != nullptr
-                         ? "policy is \"never\""
-                         : "policy is \"never\" for a oneshot where it is not written: write policy = \"on-failure\"");
+                         ? Note{"policy is \"never\"", place(Key::restart_policy)}
+                         : Note{"policy is \"never\" for a oneshot where it is not written: write policy = \"on-failure\""});
     }
     return;
   }
@@ -215,7 +228,9 @@ void ServiceCheck::restart_without_effect(ServiceType type) {
   const auto* exhausted = definition_.value<std::int64_t>(Key::restart_exhausted);
   const bool unread = exhausted == nullptr && definition_.has(Key::restart_exhausted);
   const bool held = exhausted != nullptr && static_cast<Exhausted>(*exhausted) == Exhausted::hold;
-  if (!held && !unread && (essential == nullptr || !*essential)) no_effect(Key::restart_hold, "exhausted is not \"hold\"");
+  if (!held && !unread && (essential == nullptr || !*essential)) {
+    no_effect(Key::restart_hold, {"exhausted is not \"hold\": write exhausted = \"hold\", or leave hold out"});
+  }
 }
 
 void ServiceCheck::restart(ServiceType type) {
@@ -274,9 +289,15 @@ void ServiceCheck::logger() {
   if (surroundings_.producers < 2) return;
   const Items* words = definition_.value<Items>(Key::command);
   if (words == nullptr || words->empty() || may_be_program(words->front().text, "hcrc-log")) return;
+  std::vector<Note> notes;
+  for (const Place& from : surroundings_.logged_from) {
+    notes.push_back({notes.empty() ? "one of them is here" : "another one here", from});
+  }
+  notes.push_back(
+      {"only hcrc-log reads several logs: write command = [\"hcrc-log\", ...], or give each a logger of its own"});
   diagnostics_.add(Code::several_producers, words->front().place,
                    fmt::format("{} services log to {}, which can read one", surroundings_.producers, definition_.name),
-                   {{"only hcrc-log reads several logs; give each service a logger of its own, or use hcrc-log"}});
+                   std::move(notes));
 }
 
 void ServiceCheck::lock() {
@@ -320,6 +341,40 @@ void ServiceCheck::secrets() {
                    {{std::string(advice)}});
 }
 
+void ServiceCheck::shell_texts() {
+  for (const Key key : {Key::command, Key::cleanup, Key::stop_command, Key::ready_exec, Key::health_exec}) {
+    const Items* words = definition_.value<Items>(key);
+    const ShellVariable variable = words == nullptr ? ShellVariable() : variable_in_shell_text(*words);
+    if (variable.name.empty()) continue;
+    diagnostics_.add(
+        Code::shell_variable, variable.place,
+        fmt::format("the shell does not see ${{{}}}: it is filled in before", variable.name),
+        {{fmt::format("write ${} or $${{{}}} where the shell is to fill it in", variable.name, variable.name)},
+         {fmt::format("or hand it over: [\"sh\", \"-c\", \"... \\\"$1\\\"\", \"sh\", \"${{{}}}\"]", variable.name)}});
+  }
+}
+
+// An essential service that no end of its own is for good.
+void ServiceCheck::endless() {
+  const bool* essential = definition_.value<bool>(Key::essential);
+  const auto* policy = definition_.value<std::int64_t>(Key::restart_policy);
+  if (essential == nullptr || !*essential || definition_.incomplete) return;
+  if (definition_.has(Key::restart_policy) &&
+      (policy == nullptr || static_cast<RestartPolicy>(*policy) != RestartPolicy::always)) {
+    return;
+  }
+  const auto* attempts = definition_.value<std::int64_t>(Key::restart_attempts);
+  const bool by_default = surroundings_.producers > 0 && !definition_.has(Key::restart_attempts);
+  if (!by_default && (attempts == nullptr || *attempts >= 0)) return;
+  const Items* permanent = definition_.value<Items>(Key::restart_permanent_codes);
+  if (permanent == nullptr ? definition_.has(Key::restart_permanent_codes) : !permanent->empty()) return;
+  diagnostics_.add(Code::essential_never_ends, definition_.find(Key::essential)->key_place,
+                   fmt::format("{} is restarted after every end, so it never stops the node", definition_.name),
+                   {by_default ? Note{"attempts is unlimited by default for what others log to"}
+                               : Note{"attempts is unlimited here", place(Key::restart_attempts)},
+                    {"write attempts = 5, or permanent-codes = [42]: exit codes that no restart cures"}});
+}
+
 void ServiceCheck::all() {
   // Without a known type nobody knows which keys should be there.
   if (const auto type = service_type(definition_)) {
@@ -337,6 +392,8 @@ void ServiceCheck::all() {
   lock();
   lookup();
   secrets();
+  shell_texts();
+  endless();
 }
 
 }  // namespace

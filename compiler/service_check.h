@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "compiler/definition.h"
 #include "compiler/diagnostics.h"
@@ -12,6 +13,7 @@ namespace hcrc::compiler {
 // What others decide about a service: how many log to it (of its instances, the one with the most).
 struct ServiceSurroundings {
   std::size_t producers = 0;
+  std::vector<Place> logged_from = {};  // where the first few of them say so
 };
 
 void check_service(const Definition& definition, const ServiceSurroundings& surroundings, Diagnostics& diagnostics);

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <utility>
 
+#include "compiler/suggested_value.h"
 #include "compiler/template_text.h"
+#include "compiler/toml_text.h"
 #include "core/bounds.h"
 #include "core/endpoint.h"
 #include "core/units.h"
@@ -75,17 +77,30 @@ std::string subject(const KeyRow& row, const SyntaxNode& node) {
 
 constexpr std::string_view duration_note = R"(write "5s" for seconds; "5ms", "5m", "5h" and "1h30m" are other durations)";
 
+// The number that was written, with a unit.
+std::string unit_note(const KeyRow& row, const SyntaxNode& node) {
+  const std::string number = node.kind == NodeKind::text ? node.text : std::to_string(node.integer);
+  if (node.kind == NodeKind::real || number.size() > 12 || number.starts_with('-')) return std::string(duration_note);
+  return fmt::format("write {} = \"{}s\" for seconds, \"{}ms\" for milliseconds; \"5m\", \"24h\" and \"1h30m\" are others",
+                     row.name, number, number);
+}
+
 }  // namespace
 
 void ValueReader::wrong_type(const KeyRow& row, const SyntaxNode& node) {
   const auto [what, example] = kind_text(row.kind);
+  const auto suggestion = suggested_value(row, tree_, node);
   std::vector<Note> notes;
   if (row.table.empty() && row.kind == ValueKind::variables && node.key != row.name) {
     // A value of [env].
     if (find_key(false, "", node.key) != nullptr && (node.kind == NodeKind::array || node.kind == NodeKind::table)) {
       notes.push_back({fmt::format("\"{}\" is a key of the service itself: it stands above the first [table]", node.key)});
     } else {
-      notes.push_back({"the value of a variable is a text in quotes"});
+      const bool plain = node.kind == NodeKind::integer || node.kind == NodeKind::boolean;
+      const std::string value =
+          node.kind == NodeKind::boolean ? (node.boolean ? "true" : "false") : std::to_string(node.integer);
+      notes.push_back({"the value of a variable is a text in quotes" +
+                       (plain ? fmt::format(": {} = \"{}\"", toml_key(node.key), value) : "")});
     }
     diagnostics_.add(Code::wrong_type, node.place,
                      fmt::format("{} takes a text, and this is {}", subject(row, node), node_text(node.kind)), notes);
@@ -94,7 +109,7 @@ void ValueReader::wrong_type(const KeyRow& row, const SyntaxNode& node) {
   if (node.key.empty() && node.key_place.line == 0) {
     const bool number = row.kind == ValueKind::codes;
     const bool either = row.kind == ValueKind::accounts;
-    notes.push_back({fmt::format("write {} = {}: {}", row.name, example, row.help)});
+    notes.push_back({fmt::format("write {} = {}: {}", row.name, suggestion.value_or(std::string(example)), row.help)});
     diagnostics_.add(Code::wrong_type, node.place,
                      fmt::format("{} is a list of {}, and this is {}", text(row),
                                  number   ? "whole numbers"
@@ -106,8 +121,8 @@ void ValueReader::wrong_type(const KeyRow& row, const SyntaxNode& node) {
   }
   if (row.kind == ValueKind::choice) {
     notes.push_back({suggestions_.choice(row, "")});
-  } else if (!example.empty()) {
-    notes.push_back({fmt::format("write {} = {}: {}", row.name, example, row.help)});
+  } else if (suggestion || !example.empty()) {
+    notes.push_back({fmt::format("write {} = {}: {}", row.name, suggestion.value_or(std::string(example)), row.help)});
   } else {
     notes.push_back({std::string(row.help)});
   }
@@ -236,8 +251,7 @@ Value ValueReader::octal(const KeyRow& row, const SyntaxNode& node) {
 
 Value ValueReader::duration(const KeyRow& row, const SyntaxNode& node) {
   if (node.kind == NodeKind::integer || node.kind == NodeKind::real) {
-    diagnostics_.add(Code::missing_unit, node.place, fmt::format("{} has no unit", text(row)),
-                     {{std::string(duration_note)}});
+    diagnostics_.add(Code::missing_unit, node.place, fmt::format("{} has no unit", text(row)), {{unit_note(row, node)}});
     return {};
   }
   if (node.kind != NodeKind::text) {
@@ -251,8 +265,7 @@ Value ValueReader::duration(const KeyRow& row, const SyntaxNode& node) {
       diagnostics_.add(Code::empty_value, node.place, fmt::format("{} is empty", text(row)), {{std::string(duration_note)}});
       break;
     case UnitError::bare_number:
-      diagnostics_.add(Code::missing_unit, node.place, fmt::format("{} has no unit", text(row)),
-                       {{std::string(duration_note)}});
+      diagnostics_.add(Code::missing_unit, node.place, fmt::format("{} has no unit", text(row)), {{unit_note(row, node)}});
       break;
     case UnitError::malformed:
       diagnostics_.add(Code::bad_quantity, node.place, fmt::format("{} is no duration", in_quotes(node.text)),

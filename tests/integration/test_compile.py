@@ -6,6 +6,7 @@ Standalone: `HCRC_BIN=build/debug/bin /usr/bin/python3 tests/integration/test_co
 import fcntl
 import os
 import pathlib
+import pty
 import random
 import re
 import resource
@@ -85,6 +86,29 @@ class CommandLine(CompileTest):
         self.run_compile("--check", folder)
         self.run_compile("--check", "-o", "x.db", folder)
         self.assertEqual(os.listdir(self.scratch), ["services.d"])
+
+
+class Colours(CompileTest):
+    def on_a_terminal(self, **environment):
+        folder = self.scratch / "services.d"
+        controller, terminal = pty.openpty()
+        with open(controller, "rb", buffering=0) as console:
+            with open(terminal, "wb") as stderr:
+                code = subprocess.run([str(COMPILE), str(folder)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                      stderr=stderr, env=environment, timeout=TIMEOUT).returncode
+                text = console.read(1 << 16)
+        self.assertEqual(code, 1)
+        self.assertIn(b"there is no key", text)
+        return text
+
+    def test_on_a_terminal_only_and_not_where_they_are_unwanted(self):
+        folder = self.folder({"web.toml": 'comand = ["x"]\n'})
+        self.assertIn(b"\x1b[1;31merror:\x1b[0m", self.on_a_terminal(TERM="xterm"))
+        self.assertIn(b"\x1b[", self.on_a_terminal(TERM="xterm", NO_COLOR=""))
+        for environment in ({"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}, {}):
+            with self.subTest(environment):
+                self.assertNotIn(b"\x1b", self.on_a_terminal(**environment))
+        self.assertNotIn("\x1b", self.run_compile(folder, code=1, env={"TERM": "xterm"}).stderr)
 
 
 class Definitions(CompileTest):

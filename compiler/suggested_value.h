@@ -1,0 +1,15 @@
+// What the user probably meant by a value of the wrong type: the same, written as its key takes it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "compiler/key_table.h"
+#include "compiler/syntax_tree.h"
+
+namespace hcrc::compiler {
+
+// As TOML: `["sleep", "60"]` for a command "sleep 60", `true` for "yes". None where nothing is near at hand.
+std::optional<std::string> suggested_value(const KeyRow& row, const SyntaxTree& tree, const SyntaxNode& node);
+
+}  // namespace hcrc::compiler
