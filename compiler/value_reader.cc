@@ -9,6 +9,7 @@
 #include "compiler/suggested_value.h"
 #include "compiler/template_text.h"
 #include "compiler/toml_text.h"
+#include "compiler/value_kinds.h"
 #include "core/bounds.h"
 #include "core/endpoint.h"
 #include "core/units.h"
@@ -16,44 +17,6 @@
 namespace hcrc::compiler {
 
 namespace {
-
-// What a kind of value is, and an example of one.
-struct KindText {
-  std::string_view what;
-  std::string_view example;
-};
-
-KindText kind_text(ValueKind kind) {
-  switch (kind) {
-    case ValueKind::boolean: return {"true or false", "true"};
-    case ValueKind::choice: return {"a word", ""};
-    case ValueKind::text: return {"a text", R"("text")"};
-    case ValueKind::octal: return {"an octal number in quotes", R"("022")"};
-    case ValueKind::integer: return {"a whole number", ""};
-    case ValueKind::decimal: return {"a number", ""};
-    case ValueKind::attempts: return {"a whole number or \"unlimited\"", "5"};
-    case ValueKind::duration: return {"a duration", R"("2s")"};
-    case ValueKind::codes: return {"a list of exit codes", "[42]"};
-    case ValueKind::signal: return {"a signal's name", R"("SIGTERM")"};
-    case ValueKind::path: return {"a path", R"("/path")"};
-    case ValueKind::paths: return {"a list of paths", R"(["/path"])"};
-    case ValueKind::path_or_paths: return {"a path or a list of paths", R"("/path")"};
-    case ValueKind::words: return {"a list of words", R"(["/usr/bin/program", "argument"])"};
-    case ValueKind::account: return {"a name or number", R"("nobody")"};
-    case ValueKind::accounts: return {"a list of names or numbers", R"(["adm", "tty"])"};
-    case ValueKind::tcp_address: return {"an address", R"("127.0.0.1:80")"};
-    case ValueKind::http_address: return {"an address", R"("127.0.0.1:80/path")"};
-    case ValueKind::service: return {"a service's name", R"("name")"};
-    case ValueKind::services: return {"a list of services' names", R"(["name"])"};
-    case ValueKind::instances: return {"a list of names", R"(["a", "b"])"};
-    case ValueKind::variable_names: return {"a list of variables' names", R"(["NAME"])"};
-    case ValueKind::variables:
-    case ValueKind::literals: return {"a table of variables", R"({ NAME = "value" })"};
-    case ValueKind::limit: return {"a number, a size, \"unlimited\", or a table of soft and hard", "1024"};
-    case ValueKind::capabilities: return {"a list of capabilities", R"(["CAP_CHOWN"])"};
-  }
-  return {};
-}
 
 std::string_view node_text(NodeKind kind) {
   switch (kind) {
@@ -88,7 +51,7 @@ std::string unit_note(const KeyRow& row, const SyntaxNode& node) {
 }  // namespace
 
 void ValueReader::wrong_type(const KeyRow& row, const SyntaxNode& node) {
-  const auto [what, example] = kind_text(row.kind);
+  const auto [name, what, example, explanation] = kind_text(row.kind);
   const auto suggestion = suggested_value(row, tree_, node);
   std::vector<Note> notes;
   if (row.table.empty() && row.kind == ValueKind::variables && node.key != row.name) {

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "compiler/diagnostic_codes.h"
+#include "compiler/language_page.h"
+#include "compiler/language_schema.h"
 #include "tests/catch.h"
 #include "tests/compiler/golden_folders.h"
 
@@ -63,6 +65,12 @@ TEST_CASE("every code has an example, and every example that is named after a co
 
 TEST_CASE("docs/diagnostics.md is what the table of codes says") {
   compare(source_dir / "docs/diagnostics.md", diagnostics_page());
+}
+
+TEST_CASE("the page and the schemas of the language are what the key table says") {
+  compare(source_dir / "docs/services.md", language_page());
+  compare(source_dir / "docs/service.schema.json", service_schema());
+  compare(source_dir / "docs/node.schema.json", node_schema());
 }
 
 TEST_CASE("ten mistakes in three files are all reported") {
