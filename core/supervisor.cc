@@ -229,6 +229,7 @@ void Supervisor::count_node(Slot slot, std::uint16_t changed, std::uint16_t fact
 
 void Supervisor::work(Instant now) {
   while (effect_count_ == 0) {
+    ++steps_;
     if (!publishing_.empty()) {
       publish(publishing_.take());
     } else if (!acting_.empty()) {

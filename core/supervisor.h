@@ -188,6 +188,8 @@ class Supervisor {
   Instant booted_at() const { return booted_at_; }
   std::uint32_t unsettled() const { return unsettled_; }
   std::uint32_t unhealthy() const { return unhealthy_; }  // what `health` looks at and is not well
+  // Services looked at so far: what an event costs is how many it adds.
+  std::uint64_t steps() const { return steps_; }
   bool settled(Slot slot) const;
   bool healthy(Slot slot) const;
   // Counted restarts of the row as of now: a service that was ready for `reset-after` has none.
@@ -374,6 +376,7 @@ class Supervisor {
   std::vector<std::int64_t> stop_tail_ms_;  // the time that stops after this one may need, on its longest path
   std::vector<std::uint32_t> stop_levels_;  // how many stops come after this one, on its longest path
 
+  std::uint64_t steps_ = 0;
   Instant booted_at_ = end_of_time;
   std::uint32_t unsettled_ = 0;
   std::uint32_t unhealthy_ = 0;

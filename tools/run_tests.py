@@ -31,11 +31,11 @@ UNIT_FOLDERS = ("core", "log", "runtime", "tools", "compiler", "present")
 
 
 class Result:
-    """What one part of a suite came to. `skipped` holds (test, reason)."""
+    """What one part of a suite came to. `skipped` holds (test, reason); `told` is printed in any case: figures, tables."""
 
-    def __init__(self, name, passed=0, failed=0, skipped=(), output="", seconds=0.0):
+    def __init__(self, name, passed=0, failed=0, skipped=(), output="", seconds=0.0, told=""):
         self.name, self.passed, self.failed, self.skipped = name, passed, failed, list(skipped)
-        self.output, self.seconds = output, seconds
+        self.output, self.seconds, self.told = output, seconds, told
         if IN_CI:
             missing = [(test, why) for test, why in self.skipped if not why.startswith(ALLOWED_SKIP)]
             self.skipped = [skip for skip in self.skipped if skip not in missing]
@@ -63,7 +63,7 @@ def execute(argv, timeout=900, **environment):
     return process.returncode, output.decode("utf-8", "replace") + late, time.monotonic() - started
 
 
-# Suites: each is a function (filters) -> list of Results. `filters` are the words after "suite:" of the command line.
+# The functions of suites: (filters) -> list of Results. `filters` are the words after "suite:" of the command line.
 
 
 def check(name, *argv):
@@ -148,6 +148,29 @@ def integration(filters):
     return python_modules("test_*.py", filters, 2 + len(WAITING))
 
 
+def benchmarks(_filters):
+    """Short runs, so that what measures does not rot; tools/benchmarks says more with longer ones."""
+    results = []
+    for program in sorted((RELEASE / "benchmarks").glob("*-benchmark")):
+        code, output, seconds = execute([program])
+        results.append(Result(program.name, int(code == 0), int(code != 0), (), output, seconds, told=output))
+    return results
+
+
+def compilers(_filters):
+    """Random histories have the same traces, byte for byte, in the builds of g++ and of clang."""
+    seeds = ("1", "5000")
+    code, output, seconds = execute([ROOT / "tools/build", "clang", "simulation-traces"], timeout=1800)
+    if code != 0:
+        return [Result("clang's build", failed=1, output=output, seconds=seconds)]
+    said = [execute([build / "tests/simulation-traces", *seeds]) for build in (RELEASE, ROOT / "build/clang")]
+    differ = next((ours.split()[0] for ours, theirs in zip(said[0][1].splitlines(), said[1][1].splitlines()) if ours != theirs), None)
+    same = differ is None and said[0][0] == said[1][0] == 0 and said[0][1] == said[1][1] != ""
+    explained = "" if same else f"first difference: compare build/release/tests/simulation-traces {differ} with build/clang's\n"
+    return [Result("traces", int(same), int(not same), (), said[1][1][:200] + explained, seconds,
+                   told=f"{seeds[1]} seeds: the same trace bytes with g++ and clang\n" if same else "")]
+
+
 def bare(filters):
     return python_modules("long_bare_machine.py", filters, 1)
 
@@ -167,17 +190,25 @@ def tidy(filters):
         return list(pool.map(run, sources))
 
 
-# name, what it needs built (presets), only with --long, function
-SUITES = [
-    ("layers", (), False, check("layers", ROOT / "tools/check-layers")),
-    ("unit", ("release",), False, unit),
-    ("simulation", ("release",), False, simulation),
-    ("sanitized", ("debug",), False, sanitized),
-    ("integration", ("release",), False, integration),
-    ("bare", (), True, bare),
-    ("long-simulation", ("release",), True, long_simulation),
-    ("tidy", (), True, tidy),
-]
+class Suite:
+    """`run` is a function (filters) -> list of Results; `presets` are built before, groups of packages installed before that."""
+
+    def __init__(self, run, presets=(), groups=(), long=False):
+        self.run, self.presets, self.groups, self.long = run, presets, groups, long
+
+
+SUITES = {
+    "layers": Suite(check("layers", ROOT / "tools/check-layers")),
+    "unit": Suite(unit, ("release",)),
+    "simulation": Suite(simulation, ("release",)),
+    "compilers": Suite(compilers, ("release",), ("clang",)),
+    "sanitized": Suite(sanitized, ("debug",)),
+    "integration": Suite(integration, ("release",)),
+    "benchmarks": Suite(benchmarks, ("release",)),
+    "bare": Suite(bare, (), ("bare",), long=True),
+    "long-simulation": Suite(long_simulation, ("release",), long=True),
+    "tidy": Suite(tidy, (), ("clang",), long=True),
+}
 
 # The release preset builds everything; of the sanitized one only the unit tests are run.
 BUILD_TARGETS = {"release": [], "debug": [f"{folder}-tests" for folder in (*UNIT_FOLDERS, "simulation")]}
@@ -198,6 +229,8 @@ def tell(suite, results, seconds):
     for reason in sorted({why for _, why in skipped}):
         print(f"  {sum(1 for _, why in skipped if why == reason)} skipped: {reason}")
     for result in results:
+        if result.told:
+            print("  " + result.told.rstrip().replace("\n", "\n  "))
         if result.failed:
             print(f"--- {suite}: {result.name}: {result.failed} failed\n{result.output.rstrip()}\n---")
     sys.stdout.flush()
@@ -207,7 +240,7 @@ def parse_words():
     parser = argparse.ArgumentParser(
         prog="run-tests", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Installs what is missing, builds, and runs the tests.",
-        epilog="suites: " + ", ".join(name + (" (long)" if long else "") for name, _, long, _ in SUITES) +
+        epilog="suites: " + ", ".join(name + (" (long)" if suite.long else "") for name, suite in SUITES.items()) +
         "\n\n  run-tests unit                                 one suite\n  run-tests unit:core integration:test_log       "
         "parts of two\n  run-tests integration:test_log.Rotation.test_x one test")
     parser.add_argument("suites", nargs="*", metavar="SUITE[:PART]", help="which ones; all but the long ones without any")
@@ -216,7 +249,7 @@ def parse_words():
     chosen = {}
     for word in words.suites:
         name, _, part = word.partition(":")
-        if name not in [suite for suite, *_ in SUITES]:
+        if name not in SUITES:
             parser.error(f"{name}: no such suite")
         chosen.setdefault(name, [])
         if part:
@@ -226,20 +259,24 @@ def parse_words():
 
 def main():
     words, chosen = parse_words()
-    todo = [suite for suite in SUITES if (suite[0] in chosen if chosen else words.long or not suite[2])]
+    todo = {name: suite for name, suite in SUITES.items() if (name in chosen if chosen else words.long or not suite.long)}
+    groups = dict.fromkeys(group for suite in todo.values() for group in suite.groups)
+    if groups and subprocess.run([ROOT / "tools/install-packages", *groups], stdin=subprocess.DEVNULL).returncode != 0:
+        print("0 passed, 1 failed, 0 skipped")
+        return 1
     everything, broken = [], set()
-    for preset in dict.fromkeys(preset for _, presets, _, _ in todo for preset in presets):
+    for preset in dict.fromkeys(preset for suite in todo.values() for preset in suite.presets):
         result = build(preset)
         if result.failed:
             print(result.output)
             broken.add(preset)
             everything.append(result)
-    for name, presets, _, suite in todo:
-        if broken & set(presets):
+    for name, suite in todo.items():
+        if broken & set(suite.presets):
             print(f"{name}: not run: its build failed")
             continue
         started = time.monotonic()
-        results = suite(chosen.get(name, []))
+        results = suite.run(chosen.get(name, []))
         tell(name, results, time.monotonic() - started)
         everything += results
     failed = sum(result.failed for result in everything)
