@@ -19,6 +19,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RELEASE = ROOT / "build/release"
 DEBUG = ROOT / "build/debug"
+FUZZ = ROOT / "build/fuzz"
 INTEGRATION = ROOT / "tests/integration"
 PYTHON = "/usr/bin/python3"
 IN_CI = os.environ.get("CI") in ("true", "1")
@@ -28,6 +29,10 @@ ALLOWED_SKIP = "allowed: "
 WAITING = ("test_hold",)
 
 UNIT_FOLDERS = ("core", "log", "runtime", "tools", "compiler", "present")
+
+
+# tests/fuzz/NAME_fuzz.cc, with its corpus in tests/fuzz/NAME.
+FUZZERS = ("definitions", "database")
 
 
 class Result:
@@ -117,7 +122,33 @@ def long_simulation(filters):
 
 def sanitized(filters):
     # Fewer histories: the sanitizers look for other faults than the simulation does, and take ten times as long.
-    return catch_folders(DEBUG, (*UNIT_FOLDERS, "simulation"), filters, HCRC_SEEDS="500")
+    results = catch_folders(DEBUG, (*UNIT_FOLDERS, "simulation"), filters, HCRC_SEEDS="500")
+    return results + [replay(name) for name in FUZZERS if not filters or name in filters]
+
+
+def replay(name):
+    """What the fuzzers once found, under the sanitizers: each input counts as a test."""
+    code, output, seconds = execute([DEBUG / f"tests/{name}-fuzz", ROOT / "tests/fuzz" / name])
+    found = re.search(r"^(\d+) inputs$", output, re.M)
+    count = int(found[1]) if code == 0 and found else 0
+    return Result(f"replay {name}", count, int(count == 0), (), output, seconds)
+
+
+def fuzz(filters):
+    """Each fuzzer for a while, from its corpus on; what it finds goes to a folder that goes with the run."""
+    seconds = int(os.environ.get("HCRC_FUZZ_SECONDS", 12))
+    results = []
+    for name in FUZZERS:
+        if filters and name not in filters:
+            continue
+        with tempfile.TemporaryDirectory(prefix="hcrc-fuzz") as found:
+            corpus = ROOT / "tests/fuzz" / name
+            dictionary = [f"-dict={corpus}.dict"] if corpus.with_suffix(".dict").exists() else []
+            code, output, took = execute(
+                [FUZZ / f"tests/{name}-fuzz", f"-max_total_time={seconds}", "-max_len=4096", "-timeout=10", "-rss_limit_mb=2000",
+                 "-print_final_stats=1", *dictionary, f"-artifact_prefix={found}/", found, corpus], timeout=seconds + 600)
+            results.append(Result(name, int(code == 0), int(code != 0), (), output[-20_000:], took))
+    return results
 
 
 def python_modules(pattern, filters, at_once):
@@ -205,18 +236,24 @@ SUITES = {
     "sanitized": Suite(sanitized, ("debug",)),
     "integration": Suite(integration, ("release",)),
     "benchmarks": Suite(benchmarks, ("release",)),
+    "fuzz": Suite(fuzz, ("fuzz",), ("fuzz",)),
     "bare": Suite(bare, (), ("bare",), long=True),
     "long-simulation": Suite(long_simulation, ("release",), long=True),
     "tidy": Suite(tidy, (), ("clang",), long=True),
 }
 
 # The release preset builds everything; of the sanitized one only the unit tests are run.
-BUILD_TARGETS = {"release": [], "debug": [f"{folder}-tests" for folder in (*UNIT_FOLDERS, "simulation")]}
+BUILD_TARGETS = {
+    "release": [],
+    "debug": [f"{folder}-tests" for folder in (*UNIT_FOLDERS, "simulation")] + [f"{name}_fuzz" for name in FUZZERS],
+    "fuzz": [f"{name}_fuzz" for name in FUZZERS],
+}
 
 
 def build(preset):
     started = time.monotonic()
-    targets = [target for target in BUILD_TARGETS[preset] if any((ROOT / "tests" / target.removesuffix("-tests")).glob("*.cc"))]
+    targets = [target for target in BUILD_TARGETS[preset]
+               if target.endswith("_fuzz") or any((ROOT / "tests" / target.removesuffix("-tests")).glob("*.cc"))]
     code, output, seconds = execute([ROOT / "tools/build", preset, *targets], timeout=3600)
     print(f"build {preset}: {'done' if code == 0 else 'FAILED'} ({time.monotonic() - started:.1f} s)", flush=True)
     return Result(f"build {preset}", failed=int(code != 0), output=output, seconds=seconds)

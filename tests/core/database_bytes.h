@@ -2,16 +2,13 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "core/database.h"
-#include "core/database_hashes.h"
 #include "core/database_writer.h"
-#include "core/hash.h"
 #include "tests/catch.h"
+#include "tests/core/database_surgery.h"
 
 namespace hcrc {
 
@@ -35,21 +32,8 @@ class DatabaseBytes {
   format::EdgeRecord& edge(std::size_t index) { return record<format::EdgeRecord>(format::Table::edges, index); }
   format::EdgeRecord& dependent(std::size_t index) { return record<format::EdgeRecord>(format::Table::dependents, index); }
 
-  // Build id and checksum fit the bytes again, as far as there are any: what a hostile supplier would do first.
-  void seal() {
-    seal_field(offsetof(format::Header, build_id));
-    seal_field(offsetof(format::Header, checksum));
-  }
-  // And the hashes of the services: only where nothing else is wrong with the records.
-  void seal_services() {
-    const Database records = Database::unchecked(bytes_);
-    for (std::uint32_t index = 0; index < records.size(); ++index) {
-      const ServiceHashes hashes = service_hashes(records, index);
-      service(index).hash_runs = hashes.runs;
-      service(index).hash_looked_after = hashes.looked_after;
-    }
-    seal();
-  }
+  void seal() { hcrc::seal(bytes_); }
+  void seal_services() { hcrc::seal_services(bytes_); }
 
   std::expected<Database, DatabaseError> load() const { return Database::load(bytes_); }
   // Why it is refused; empty where it is not.
@@ -63,19 +47,7 @@ class DatabaseBytes {
   }
 
  private:
-  void seal_field(std::size_t field) {
-    const std::size_t behind = field + sizeof(std::uint64_t);
-    if (bytes_.size() < behind) return;
-    Fnv1a64 hash;
-    hash.bytes(std::span(bytes_).subspan(behind));
-    const std::uint64_t value = hash.value();
-    std::memcpy(bytes_.data() + field, &value, sizeof value);
-  }
-
   std::vector<std::byte> bytes_;
 };
-
-// Looks at all that the accessors give, so that a sanitizer sees every byte of it; a number, so that nothing is left out.
-std::uint64_t walk(const Database& database);
 
 }  // namespace hcrc

@@ -3,7 +3,9 @@
 
 #include "core/bounds.h"
 #include "core/database.h"
+
 #include "core/database_writer.h"
+#include "core/hash.h"
 #include "tests/catch.h"
 #include "tests/core/database_bytes.h"
 #include "tests/core/graph_samples.h"

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "core/bounds.h"
+#include "core/database_hashes.h"
 #include "core/database_writer.h"
 #include "core/service.h"
 #include "tests/catch.h"
@@ -34,7 +35,7 @@ void check_round_trip(const ServiceGraph& graph) {
   const auto again = write_database(back);
   REQUIRE(again.has_value());
   REQUIRE(*again == *bytes);
-  walk(*database);
+  REQUIRE(walk(*database).fault == nullptr);
 }
 
 ServiceGraph graph_of(std::vector<Service> services) { return {.node = {}, .services = std::move(services)}; }
