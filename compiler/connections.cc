@@ -111,8 +111,12 @@ bool Connector::reads_logs(std::uint32_t target, const Item& item) {
     note = {"its type stands here, and log-to names a longrun", definition.find(Key::type)->place};
   } else if (names_[target].bundle) {
     why = "the name of several instances";
-    note.text = fmt::format("log-to names one longrun: write log-to = \"{}\", or another instance",
-                            names_[names_.services_of(names_[target].definition).front()].text);
+    // None is left where all of them are wrong.
+    const auto instances = names_.services_of(names_[target].definition);
+    if (!instances.empty()) {
+      note.text = fmt::format("log-to names one longrun: write log-to = \"{}\", or another instance",
+                              names_[instances.front()].text);
+    }
   } else {
     return true;
   }

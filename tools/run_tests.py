@@ -236,7 +236,7 @@ SUITES = {
     "sanitized": Suite(sanitized, ("debug",)),
     "integration": Suite(integration, ("release",)),
     "benchmarks": Suite(benchmarks, ("release",)),
-    "fuzz": Suite(fuzz, ("fuzz",), ("fuzz",)),
+    "fuzz": Suite(fuzz, ("fuzz",), ("clang",)),
     "bare": Suite(bare, (), ("bare",), long=True),
     "long-simulation": Suite(long_simulation, ("release",), long=True),
     "tidy": Suite(tidy, (), ("clang",), long=True),

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "compiler/diagnostic_codes.h"
+#include "compiler/key_table.h"
 #include "compiler/language_page.h"
 #include "compiler/language_schema.h"
 #include "tests/catch.h"
@@ -71,6 +72,26 @@ TEST_CASE("the page and the schemas of the language are what the key table says"
   compare(source_dir / "docs/services.md", language_page());
   compare(source_dir / "docs/service.schema.json", service_schema());
   compare(source_dir / "docs/node.schema.json", node_schema());
+}
+
+TEST_CASE("the fuzzer's dictionary has every word of the language") {
+  std::string words;
+  const auto add = [&](std::string_view before, std::string_view word, std::string_view behind) {
+    words.append("\"").append(before).append(word).append(behind).append("\"\n");
+  };
+  for (const bool node : {false, true}) {
+    for (const std::string_view table : table_names(node)) add("[", table, "]\\x0A");
+  }
+  for (const KeyRow& row : key_table()) {
+    add("", row.name, " = ");
+    for (const std::string_view choice : row.choices) add("\\\"", choice, "\\\"");
+  }
+  for (const char* text :
+       {"${", "${A}", "${A:-b}", "$$", "@", "\\\"unlimited\\\"", "[\\\"s\\\"]", "\\x0A=== a.toml\\x0A", "\\x0A=== 2/s.toml\\x0A",
+        "\\x0A=== node.toml\\x0A", "1h30m", "\\\"16M\\\"", "\\xEF\\xBB\\xBF", "\\x0D\\x0A", "\\\"\\\"\\\"", "SIGINT", "CAP_CHOWN"}) {
+    add("", text, "");
+  }
+  compare(source_dir / "tests/fuzz/definitions.dict", words);
 }
 
 TEST_CASE("ten mistakes in three files are all reported") {

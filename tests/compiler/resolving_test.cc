@@ -153,4 +153,8 @@ TEST_CASE("names that lead nowhere") {
   CHECK(codes({{"a", c + "requires = [\"node\"]\n"}, {"node", ""}}) == "E060");
 }
 
+TEST_CASE("a log to instances all of whose names are wrong") {
+  CHECK(codes({{"a", "command = [\"x\"]\nlog-to = \"b\""}, {"b", "command = [\"x\"]\ninstances = [\"a b\"]"}}) == "E063 E036");
+}
+
 }  // namespace hcrc::compiler
