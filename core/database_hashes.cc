@@ -55,6 +55,15 @@ class ContentHash {
     hash_.number(range.count);
     for (const format::LimitRecord& limit : database_.limits(range)) numbers(limit.kind, limit.soft, limit.hard);
   }
+  void health(const format::ServiceRecord& service) {
+    numbers(service.health_kind, service.health_interval_ms, service.health_timeout_ms, service.health_failures,
+            service.watchdog_ms);
+    optional(service.health_address);
+    arguments(service.health_command);
+  }
+  void schedule(const format::ServiceRecord& service) {
+    numbers(service.schedule_every_ms, service.at_start, service.schedule_jitter_ms);
+  }
   void codes(const std::uint64_t (&words)[4]) { numbers(words[0], words[1], words[2], words[3]); }
 
   std::uint64_t value() const { return hash_.value(); }
@@ -77,10 +86,7 @@ std::uint64_t looked_after(const Database& database, std::uint32_t index) {
     hash.numbers(edge.kinds);
   }
   hash.conditions(service.conditions);
-  hash.numbers(service.health_kind, service.health_interval_ms, service.health_timeout_ms, service.health_failures,
-               service.watchdog_ms);
-  hash.optional(service.health_address);
-  hash.arguments(service.health_command);
+  hash.health(service);
   hash.numbers(service.restart_policy, service.restart_attempts, service.restart_delay_ms, service.restart_factor_milli,
                service.restart_max_delay_ms, service.restart_jitter_milli, service.restart_reset_after_ms, service.exhausted,
                service.restart_hold_ms);
@@ -89,7 +95,7 @@ std::uint64_t looked_after(const Database& database, std::uint32_t index) {
   hash.numbers(service.stop_signal, service.stop_timeout_ms, service.stop_timeout_written);
   hash.arguments(service.stop_command);
   hash.arguments(service.cleanup);
-  hash.numbers(service.schedule_every_ms, service.at_start, service.schedule_jitter_ms);
+  hash.schedule(service);
   return hash.value();
 }
 
@@ -135,6 +141,15 @@ std::uint64_t runs(const Database& database, std::uint32_t index) {
 }
 
 }  // namespace
+
+CareHashes care_hashes(const Database& database, std::uint32_t index) {
+  const format::ServiceRecord& service = database.service(index);
+  ContentHash conditions(database), health(database), schedule(database);
+  conditions.conditions(service.conditions);
+  health.health(service);
+  schedule.schedule(service);
+  return {.conditions = conditions.value(), .health = health.value(), .schedule = schedule.value()};
+}
 
 ServiceHashes service_hashes(const Database& database, std::uint32_t index) {
   return {.runs = runs(database, index), .looked_after = looked_after(database, index)};

@@ -16,6 +16,15 @@ struct ServiceHashes {
   friend bool operator==(const ServiceHashes&, const ServiceHashes&) = default;
 };
 
+// Parts of how a service is looked after, for an update that has to do something at once where one changes: look at its
+// conditions or its health anew, or set another time for its next run.
+struct CareHashes {
+  std::uint64_t conditions;
+  std::uint64_t health;
+  std::uint64_t schedule;
+};
+CareHashes care_hashes(const Database& database, std::uint32_t index);
+
 // Computed from the records, not read from them.
 ServiceHashes service_hashes(const Database& database, std::uint32_t index);
 

@@ -168,6 +168,8 @@ enum class NodeReportKind : std::uint8_t {
   sweeping,  // what no service owns has not ended when asked
   deadline,
   gone,
+  updating,  // another graph is in force
+  updated,   // what it removed or restarts is down
 };
 
 namespace effect {

@@ -1,5 +1,7 @@
 #include "core/story.h"
 
+#include <utility>
+
 namespace hcrc {
 
 namespace {
@@ -8,9 +10,7 @@ constexpr std::uint32_t names_in_a_list = 5;
 
 ServiceType type_of(const Supervisor& supervisor, Slot slot) { return static_cast<ServiceType>(supervisor.rule(slot).type); }
 
-std::string_view name(const Supervisor& supervisor, Slot slot) {
-  return slot == supervisor.command_slot() ? std::string_view("CMD") : supervisor.database().name(slot);
-}
+std::string_view name(const Supervisor& supervisor, Slot slot) { return supervisor.name(slot); }
 
 void put_size(TextWriter& line, std::uint64_t bytes) {
   constexpr std::string_view units = "KMGT";
@@ -79,7 +79,7 @@ void put_for_good(const Supervisor& supervisor, Slot slot, TextWriter& line) {
 template <typename Accept>
 void put_list(const Supervisor& supervisor, TextWriter& line, Accept accept) {
   std::uint32_t count = 0;
-  for (Slot slot = 0; slot <= supervisor.size(); ++slot) {
+  for (Slot slot = 0; slot < supervisor.slots(); ++slot) {
     if (!accept(slot)) continue;
     if (count < names_in_a_list) line.put(count == 0 ? "" : ", ").put(name(supervisor, slot));
     ++count;
@@ -101,6 +101,21 @@ void tell_node_stopping(const Supervisor& supervisor, TextWriter& line) {
     line.put("stopping, as an operator asks");
   }
   line.put(", the exit code will be ").number(supervisor.exit_code());
+}
+
+void tell_update(const Supervisor& supervisor, TextWriter& line) {
+  constexpr std::pair<Fate, std::string_view> words[] = {
+      {Fate::restarted, " changed"}, {Fate::along, " restarted along"},      {Fate::removed, " removed"},
+      {Fate::added, " added"},       {Fate::in_place, " looked after anew"}, {Fate::kept, " as before"}};
+  line.put("another graph is in force: ");
+  std::string_view comma;
+  for (const auto& [fate, word] : words) {
+    const std::uint32_t count = supervisor.last_update()[fate];
+    if (count == 0) continue;
+    line.put(comma).number(count).put(word);
+    comma = ", ";
+  }
+  if (comma.empty()) line.put("no services");
 }
 
 bool has_process(const Unit& unit) { return unit.main_alive || unit.helper_alive || unit.leftovers_pending; }
@@ -278,6 +293,8 @@ Loudness loudness(NodeReportKind kind) {
     case NodeReportKind::settled:
     case NodeReportKind::stopping:
     case NodeReportKind::still_stopping:
+    case NodeReportKind::updating:
+    case NodeReportKind::updated:
     case NodeReportKind::gone: return Loudness::normal;
     case NodeReportKind::waiting:
     case NodeReportKind::sweeping:
@@ -290,13 +307,13 @@ void tell(const Supervisor& supervisor, const effect::NodeReport& report, TextWr
   const auto busy = [&](Slot slot) { return has_process(supervisor.unit(slot)); };
   const auto waits = [&](Slot slot) {
     const Unit& unit = supervisor.unit(slot);
-    return unit.wanted && (!supervisor.settled(slot) || unit.phase == Phase::lock) && slot < supervisor.size();
+    return unit.wanted && (!supervisor.settled(slot) || unit.phase == Phase::lock) && slot != supervisor.command_slot();
   };
   switch (report.kind) {
     case NodeReportKind::starting: {
       Slot plain = 0;
-      for (Slot slot = 0; slot < supervisor.size(); ++slot)
-        plain += type_of(supervisor, slot) != ServiceType::bundle ? 1 : 0;
+      for (Slot slot = 0; slot < supervisor.slots(); ++slot)
+        plain += supervisor.is_service(slot) && type_of(supervisor, slot) != ServiceType::bundle ? 1 : 0;
       line.put("starting: ").number(plain).put(plain == 1 ? " service is" : " services are").put(" defined");
       return;
     }
@@ -310,6 +327,11 @@ void tell(const Supervisor& supervisor, const effect::NodeReport& report, TextWr
       put_duration(line, report.took);
       line.put(": ");
       put_list(supervisor, line, waits);
+      return;
+    case NodeReportKind::updating: return tell_update(supervisor, line);
+    case NodeReportKind::updated:
+      line.put("what the update stops is down after ");
+      put_duration(line, report.took);
       return;
     case NodeReportKind::stopping: return tell_node_stopping(supervisor, line);
     case NodeReportKind::still_stopping:
@@ -335,7 +357,7 @@ std::string_view state_in_words(const Unit& unit) {
 }
 
 std::optional<Slot> cause_of(const Supervisor& supervisor, Slot slot) {
-  if (slot >= supervisor.size()) return std::nullopt;
+  if (!supervisor.is_service(slot)) return std::nullopt;
   const Unit& unit = supervisor.unit(slot);
   const bool down_for_another =
       unit.state == State::waiting || (unit.state == State::stopping && unit.gone_requirements > 0);
@@ -343,8 +365,8 @@ std::optional<Slot> cause_of(const Supervisor& supervisor, Slot slot) {
   std::optional<Slot> found;
   int best = 0;
   // What failed explains more than what is stopped, and that more than what is merely not up yet.
-  for (const format::EdgeRecord& edge : supervisor.database().dependencies(slot)) {
-    const EdgeKinds kinds(static_cast<std::uint8_t>(edge.kinds));
+  for (const Links::Link& edge : supervisor.dependencies(slot)) {
+    const EdgeKinds kinds = edge.kinds;
     const Unit& other = supervisor.unit(edge.service);
     int weight = 0;
     if (kinds.requirement() && (other.state == State::failed || other.ended)) {
@@ -384,7 +406,16 @@ void why_waiting(const Supervisor& supervisor, Slot slot, TextWriter& line) {
     if (!other.wanted && other.stopped_by_operator) line.put(" because an operator stopped it");
     return;
   }
-  if (unit.bound_active > 0) line.put("waits until what is bound to it is down");
+  if (unit.bound_active > 0) {
+    line.put("waits until what is bound to it is down");
+  } else if (unit.added && supervisor.departing() > 0) {
+    line.put("waits until what the update removed is down");
+  }
+}
+
+std::string_view why_updated(const Unit& unit) {
+  if (unit.removed) return "an update removed it";
+  return unit.departing ? "an update changed how it runs" : "nothing wants it since an update";
 }
 
 void why_stopping(const Supervisor& supervisor, Slot slot, TextWriter& line) {
@@ -396,6 +427,7 @@ void why_stopping(const Supervisor& supervisor, Slot slot, TextWriter& line) {
     case StopReason::requirement: line.put("something it requires is down"); break;
     case StopReason::binding: line.put("something it is bound to is not up"); break;
     case StopReason::restart: line.put("an operator restarts it"); break;
+    case StopReason::update: line.put(why_updated(unit)); break;
     case StopReason::shutdown: line.put("the node is stopping"); break;
   }
   if (unit.phase == Phase::stop_waits) line.put(", waits until what depends on it is down");

@@ -24,92 +24,168 @@ format::ServiceRecord command_rule() {
   return rule;
 }
 
+// Of a slot without a service: a name that never runs.
+format::ServiceRecord vacant_rule() {
+  format::ServiceRecord rule = command_rule();
+  rule.type = static_cast<std::uint8_t>(ServiceType::bundle);
+  rule.essential = 0;
+  return rule;
+}
+
 }  // namespace
 
-Supervisor::Supervisor(const Database& database, const Options& options)
-    : database_(database),
+Supervisor::Supervisor(std::shared_ptr<const Database> database, const Options& options)
+    : database_(std::move(database)),
       options_(options),
       command_rule_(command_rule()),
-      units_(database.size() + 1),
-      timers_(static_cast<std::uint32_t>((database.size() + 2) * timer_kinds)),
+      vacant_rule_(vacant_rule()),
+      command_slot_(static_cast<Slot>(database_->size())),
+      definitions_(command_slot_ + 1),
+      rules_(command_slot_ + 1, &command_rule_),
+      place_(command_slot_ + 1, format::none),
+      slot_at_(command_slot_),
+      units_(command_slot_ + 1),
+      timers_((command_slot_ + 2) * timer_kinds),
       random_(options.seed),
-      publishing_(database.size() + 1),
-      acting_(database.size() + 1),
-      asked_(database.size(), 0),
-      stop_tail_ms_(database.size() + 1, 0),
-      stop_levels_(database.size() + 1, 0) {
-  std::size_t edges = 0;
-  for (Slot slot = 0; slot < size(); ++slot) {
-    units_[slot].essential = database_.service(slot).essential != 0;
+      publishing_(command_slot_ + 1),
+      acting_(command_slot_ + 1),
+      asked_(command_slot_ + 1, 0),
+      stop_tail_ms_(command_slot_ + 1, 0),
+      stop_levels_(command_slot_ + 1, 0) {
+  std::size_t asks = command_slot_ + 1;
+  std::vector<Links::Declared> declared;
+  for (Slot slot = 0; slot < command_slot_; ++slot) {
+    definitions_[slot] = definition_of(database_, slot);
+    rules_[slot] = definitions_[slot].record;
+    place_[slot] = slot_at_[slot] = slot;
     units_[slot].env_skipped = !options_.env_skipped.empty() && options_.env_skipped[slot];
-    edges += database_.dependencies(slot).size() + database_.contents(slot).size();
+    for (const format::EdgeRecord& edge : database_->dependencies(slot)) {
+      declared.push_back(
+          {.from = slot, .to = edge.service, .kinds = EdgeKinds(static_cast<std::uint8_t>(edge.kinds)), .old = false});
+    }
+    asks += 2 * (database_->dependencies(slot).size() + database_->contents(slot).size());
   }
-  units_[command_slot()].essential = true;
   // A service is expanded twice at most (as a requirement, and otherwise), a bundle too; and everything may be a root.
-  to_ask_.reserve(2 * edges + database.size() + 1);
-  count_initial_facts();
-  find_late_and_tails();
+  to_ask_.reserve(asks);
+  links_ = Links(command_slot_ + 1, declared);
+  find_roles();
+  count_facts();
 }
 
-// Nobody holds a fact yet: what is counted is every neighbour that is not yet up, passed, open.
-void Supervisor::count_initial_facts() {
-  std::vector<Slot> watched;
-  for (Slot slot = 0; slot < size(); ++slot) {
+std::optional<Slot> Supervisor::find(std::string_view name) const {
+  const auto place = database_->find(name);
+  if (!place) return std::nullopt;
+  return slot_at_[*place];
+}
+
+std::string_view Supervisor::name(Slot slot) const {
+  if (slot == command_slot_) return "CMD";
+  const Definition& definition = definitions_[slot];
+  return definition.record == nullptr ? std::string_view() : definition.database->name(definition.index);
+}
+
+// Counts all facts that are published, from scratch.
+void Supervisor::count_facts() {
+  unsettled_ = unhealthy_ = active_ = active_late_ = lock_waits_ = 0;
+  for (Unit& unit : units_) static_cast<CountsAbove&>(unit) = {};
+  for (Slot slot = 0; slot < slots(); ++slot) {
+    if (slot == command_slot_) continue;
+    const Unit& unit = units_[slot];
+    count_below(slot);
+    if ((unit.facts & (active_fact | leaving)) != 0) tell_dependencies(slot, unit.facts, unit.facts);
+    if ((unit.facts & settled_fact) == 0) ++unsettled_;
+    if (unit.watched && (unit.facts & well) == 0) ++unhealthy_;
+    if ((unit.facts & active_fact) != 0) ++(unit.late ? active_late_ : active_);
+    if ((unit.facts & lock_waiting) != 0) ++lock_waits_;
+  }
+}
+
+// The facts of all that a service depends on.
+void Supervisor::count_below(Slot slot) {
+  Unit& unit = units_[slot];
+  static_cast<CountsBelow&>(unit) = {};
+  for (const Links::Link& link : dependencies(slot)) {
+    const std::uint16_t facts = units_[link.service].facts;
+    const auto count = [facts](std::uint32_t& counter, Fact fact, bool held) {
+      if (((facts & fact) != 0) == held) ++counter;
+    };
+    if (link.kinds.requirement()) {
+      count(unit.unmet, satisfied, false);
+      count(unit.gone_requirements, gone, true);
+      count(unit.dead_requirements, dead, true);
+      count(unit.parked_requirements, parked, true);
+      if ((facts & (settled_fact | satisfied)) == settled_fact) ++unit.stuck_requirements;
+    }
+    if (link.kinds.has(EdgeKind::binds_to)) count(unit.bound_unmet, satisfied, false);
+    if (link.kinds.has(EdgeKind::wants) || link.kinds.has(EdgeKind::after)) count(unit.unpassed, passed, false);
+    if (link.kinds.has(EdgeKind::log_to)) count(unit.log_closed, log_open, false);
+  }
+}
+
+// What the graph makes of each service. While something departs both graphs have their say.
+void Supervisor::find_roles() {
+  find_loggers();
+  find_watched();
+  find_tails();
+}
+
+// Loggers, and what they need, stop after the sweep.
+void Supervisor::find_loggers() {
+  const auto each_link = [this](Slot slot, auto each) {
+    for (const Links::Link& link : links_.dependencies(slot)) each(link);
+    if (!units_[slot].departing) return;
+    for (const Links::Link& link : links_.old_dependencies(slot)) each(link);
+  };
+  for (Unit& unit : units_) unit.logger = unit.late = false;
+  for (Slot slot = 0; slot < slots(); ++slot) {
+    each_link(slot, [this](const Links::Link& link) {
+      if (link.kinds.has(EdgeKind::log_to)) units_[link.service].logger = true;
+    });
+  }
+  const auto order = links_.order();
+  for (auto slot = order.rbegin(); slot != order.rend(); ++slot) {
+    Unit& unit = units_[*slot];
+    unit.late = unit.late || unit.logger;
+    if (unit.late) each_link(*slot, [this](const Links::Link& link) { units_[link.service].late = true; });
+  }
+}
+
+// `health` looks at what is essential and all that it requires; where nothing is, at everything.
+void Supervisor::find_watched() {
+  bool any_essential = false;
+  for (Slot slot = 0; slot < slots(); ++slot) {
     Unit& unit = units_[slot];
-    for (const format::EdgeRecord& edge : database_.dependencies(slot)) {
-      const EdgeKinds kinds(static_cast<std::uint8_t>(edge.kinds));
-      if (kinds.requirement()) ++unit.unmet;
-      if (kinds.has(EdgeKind::wants) || kinds.has(EdgeKind::after)) ++unit.unpassed;
-      if (kinds.has(EdgeKind::binds_to)) ++unit.bound_unmet;
-      if (kinds.has(EdgeKind::log_to)) {
-        ++unit.log_closed;
-        units_[edge.service].logger = true;
-      }
-    }
-    if (unit.essential) {
-      unit.watched = true;
-      watched.push_back(slot);
+    const std::uint32_t place = place_[slot];
+    unit.essential = slot == command_slot_ || (place != format::none && database_->service(place).essential != 0);
+    unit.watched = unit.essential && slot != command_slot_;
+    any_essential = any_essential || unit.watched;
+  }
+  const auto order = links_.order();
+  for (auto slot = order.rbegin(); slot != order.rend(); ++slot) {
+    if (!units_[*slot].watched) continue;
+    for (const Links::Link& link : links_.dependencies(*slot)) {
+      if (link.kinds.requirement()) units_[link.service].watched = true;
     }
   }
-  // `health` looks at what is essential and all that it requires; where nothing is, at everything.
-  const bool any_essential = !watched.empty();
-  while (!watched.empty()) {
-    const Slot slot = watched.back();
-    watched.pop_back();
-    for (const format::EdgeRecord& edge : database_.dependencies(slot)) {
-      if (!EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).requirement() || units_[edge.service].watched) continue;
-      units_[edge.service].watched = true;
-      watched.push_back(edge.service);
-    }
+  if (any_essential) return;
+  for (const Slot slot : slot_at_) {
+    units_[slot].watched = database_->service(place_[slot]).type != static_cast<std::uint8_t>(ServiceType::bundle);
   }
-  for (Slot slot = 0; slot < size(); ++slot) {
-    const bool bundle = database_.service(slot).type == static_cast<std::uint8_t>(ServiceType::bundle);
-    if (!any_essential && !bundle) units_[slot].watched = true;
-    if (units_[slot].watched) ++unhealthy_;
-  }
-  unsettled_ = size();
 }
 
-// Loggers, and what they need, stop after the sweep. What stops after a service on its longest path needs the time that is
-// written there, or a second (contract, section 4, [stop]).
-void Supervisor::find_late_and_tails() {
-  std::vector<Slot> by_level(size());
-  for (Slot slot = 0; slot < size(); ++slot) by_level[slot] = slot;
-  std::stable_sort(by_level.begin(), by_level.end(),
-                   [this](Slot a, Slot b) { return database_.service(a).level < database_.service(b).level; });
-  for (auto slot = by_level.rbegin(); slot != by_level.rend(); ++slot) {
-    units_[*slot].late = units_[*slot].late || units_[*slot].logger;
-    if (!units_[*slot].late) continue;
-    for (const format::EdgeRecord& edge : database_.dependencies(*slot)) units_[edge.service].late = true;
-  }
-  for (const Slot slot : by_level) {
-    for (const format::EdgeRecord& edge : database_.dependencies(slot)) {
-      if (units_[edge.service].late) continue;
-      const format::ServiceRecord& other = database_.service(edge.service);
+// What stops after a service on its longest path needs the time that is written there, or a second (contract, section 4,
+// [stop]).
+void Supervisor::find_tails() {
+  for (const Slot slot : links_.order()) {
+    stop_tail_ms_[slot] = 0;
+    stop_levels_[slot] = 0;
+    for (const Links::Link& link : dependencies(slot)) {
+      if (units_[link.service].late) continue;
+      const format::ServiceRecord& other = rule(link.service);
       const bool instant = other.type == static_cast<std::uint8_t>(ServiceType::oneshot) && other.stop_command.count == 0;
       const std::int64_t own = other.stop_timeout_written != 0 ? other.stop_timeout_ms : 1'000;
-      stop_tail_ms_[slot] = std::max(stop_tail_ms_[slot], stop_tail_ms_[edge.service] + (instant ? 0 : own));
-      stop_levels_[slot] = std::max(stop_levels_[slot], stop_levels_[edge.service] + (instant ? 0 : 1));
+      stop_tail_ms_[slot] = std::max(stop_tail_ms_[slot], stop_tail_ms_[link.service] + (instant ? 0 : own));
+      stop_levels_[slot] = std::max(stop_levels_[slot], stop_levels_[link.service] + (instant ? 0 : 1));
     }
   }
 }
@@ -120,7 +196,7 @@ void Supervisor::touch(Slot slot) {
 }
 
 void Supervisor::touch_all() {
-  for (Slot slot = 0; slot <= size(); ++slot) touch(slot);
+  for (Slot slot = 0; slot < slots(); ++slot) touch(slot);
 }
 
 bool Supervisor::stops_now(Slot slot) const {
@@ -142,16 +218,19 @@ std::uint16_t Supervisor::facts_of(Slot slot) const {
     facts |= settled_fact;
   }
   if ((facts & settled_fact) != 0 || unit.attempt_failed) facts |= passed;
-  if (!unit.wanted || over || unit.restart_pending || stops_now(slot) ||
+  // A stop that has begun is gone through with, even if what asked for it changes its mind: what requires it goes, too.
+  if (!unit.wanted || over || unit.restart_pending || unit.departing || stops_now(slot) ||
+      (unit.active() && being_stopped(unit)) ||
       (unit.state != State::skipped && (unit.gone_requirements > 0 || unit.bound_unmet > 0))) {
     facts |= gone;
   }
-  if (unit.wanted && (over || (unit.state != State::skipped && unit.dead_requirements > 0))) facts |= dead;
+  // What departs begins anew by another definition: its end, and that of what its old one requires, say nothing.
+  if (unit.wanted && !unit.departing && (over || (unit.state != State::skipped && unit.dead_requirements > 0)))
+    facts |= dead;
   if (unit.stopped_by_operator || unit.parked_requirements > 0) facts |= parked;
   if (unit.attempted || (facts & settled_fact) != 0) facts |= log_open;
   if (unit.active()) facts |= active_fact;
-  // A stop that has begun is gone through with, even if what asked for it changes its mind.
-  if (unit.active() && ((facts & gone) != 0 || being_stopped(unit))) facts |= leaving;
+  if (unit.active() && (facts & gone) != 0) facts |= leaving;
   if (met || unit.ended || !unit.wanted || (facts & parked) != 0) facts |= well;
   if (unit.phase == Phase::lock) facts |= lock_waiting;
   return static_cast<std::uint16_t>(facts);
@@ -182,9 +261,8 @@ void count_missing(std::uint32_t& count, bool held) { held ? --count : ++count; 
 void Supervisor::tell_dependents(Slot slot, std::uint16_t changed, std::uint16_t facts) {
   const bool was_stuck = ((facts ^ changed) & (settled_fact | satisfied)) == settled_fact;
   const bool is_stuck = (facts & (settled_fact | satisfied)) == settled_fact;
-  for (const format::EdgeRecord& edge : database_.dependents(slot)) {
-    const EdgeKinds kinds(static_cast<std::uint8_t>(edge.kinds));
-    Unit& other = units_[edge.service];
+  each_dependent(slot, [&](Slot dependent, EdgeKinds kinds) {
+    Unit& other = units_[dependent];
     if (kinds.requirement()) {
       if ((changed & satisfied) != 0) count_missing(other.unmet, (facts & satisfied) != 0);
       if ((changed & gone) != 0) count_held(other.gone_requirements, (facts & gone) != 0);
@@ -198,24 +276,23 @@ void Supervisor::tell_dependents(Slot slot, std::uint16_t changed, std::uint16_t
       count_missing(other.unpassed, (facts & passed) != 0);
     }
     if (kinds.has(EdgeKind::log_to) && (changed & log_open) != 0) count_missing(other.log_closed, (facts & log_open) != 0);
-    touch(edge.service);
-  }
+    touch(dependent);
+  });
 }
 
 void Supervisor::tell_dependencies(Slot slot, std::uint16_t changed, std::uint16_t facts) {
-  for (const format::EdgeRecord& edge : database_.dependencies(slot)) {
-    const EdgeKinds kinds(static_cast<std::uint8_t>(edge.kinds));
-    Unit& other = units_[edge.service];
+  for (const Links::Link& link : dependencies(slot)) {
+    Unit& other = units_[link.service];
     if ((changed & leaving) != 0) count_held(other.leaving_dependents, (facts & leaving) != 0);
     if ((changed & active_fact) != 0) {
-      if (kinds.requirement()) count_held(other.active_requirers, (facts & active_fact) != 0);
-      if (kinds.has(EdgeKind::binds_to)) count_held(other.bound_active, (facts & active_fact) != 0);
-      if (kinds.has(EdgeKind::log_to)) {
+      if (link.kinds.requirement()) count_held(other.active_requirers, (facts & active_fact) != 0);
+      if (link.kinds.has(EdgeKind::binds_to)) count_held(other.bound_active, (facts & active_fact) != 0);
+      if (link.kinds.has(EdgeKind::log_to)) {
         count_held(other.active_producers, (facts & active_fact) != 0);
         other.had_producers = true;
       }
     }
-    touch(edge.service);
+    touch(link.service);
   }
 }
 

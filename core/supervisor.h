@@ -23,29 +23,40 @@
 //   before -> spawning -> running -> [stop_waits -> [stop_command ->] terminating -> leftovers -> killing -> after]
 //                            '-- its own exit -> killing of what is left -> after
 //
+// An update puts another graph in force in one step. A service keeps its slot, by name, and so its process. What it goes by
+// changes at once, unless that decides how its process runs: then it departs. A departing service goes down by the
+// definition and the edges that its process was started with, and takes the new ones when nothing of it is left; where there
+// are none, its slot becomes vacant. So an update is no state of the node: each service that departs is one that must go
+// down, and everything else follows from facts and counts.
+//
 // docs/state-machine.md has the table of states.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <expected>
+#include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "core/bounds.h"
 #include "core/database.h"
 #include "core/event.h"
+#include "core/links.h"
 #include "core/random.h"
 #include "core/restart.h"
 #include "core/text.h"
 #include "core/timers.h"
+#include "core/update_plan.h"
 
 namespace hcrc {
 
 // What the last attempt ended by.
 enum class Cause : std::uint8_t { none, exited, start_failed, ready_timeout, run_timeout, health, watchdog, no_resource };
 
-enum class StopReason : std::uint8_t { none, condemned, operator_, requirement, binding, restart, shutdown };
+enum class StopReason : std::uint8_t { none, condemned, operator_, requirement, binding, restart, update, shutdown };
 
 enum class Phase : std::uint8_t {
   none,      // no process
@@ -67,8 +78,28 @@ enum class Next : std::uint8_t { none, backoff, failed, ended, held, shutdown };
 
 enum class Copier : std::uint8_t { off, on, ending };
 
+// How many of what a service depends on hold a fact, or do not (see above).
+struct CountsBelow {
+  std::uint32_t unmet = 0;  // requirements that are not up or skipped
+  std::uint32_t gone_requirements = 0;
+  std::uint32_t dead_requirements = 0;
+  std::uint32_t parked_requirements = 0;
+  std::uint32_t stuck_requirements = 0;  // settled without being up
+  std::uint32_t unpassed = 0;            // of `wants` and `after`
+  std::uint32_t log_closed = 0;          // loggers that were not tried yet
+  std::uint32_t bound_unmet = 0;         // of `binds-to`
+};
+
+// The same of what depends on it.
+struct CountsAbove {
+  std::uint32_t leaving_dependents = 0;
+  std::uint32_t active_requirers = 0;  // dependents that require it and have processes, leaving or ending by themselves
+  std::uint32_t bound_active = 0;      // dependents bound to it that have processes
+  std::uint32_t active_producers = 0;  // of a logger
+};
+
 // One service, or CMD. All that the supervisor knows of it; read by status and by the words of core/story.h.
-struct Unit {
+struct Unit : CountsBelow, CountsAbove {
   State state = State::down;
   Phase phase = Phase::none;
   StopReason stop_reason = StopReason::none;
@@ -78,6 +109,7 @@ struct Unit {
 
   bool wanted = false;
   bool stopped_by_operator = false;
+  bool started_by_operator = false;
   bool ended = false;              // a clean exit that its policy does not restart
   bool env_skipped = false;        // a condition on the environment does not hold
   bool fresh = true;               // this activation has not been tried yet: order and conditions count
@@ -101,6 +133,13 @@ struct Unit {
   bool essential = false;
   bool watched = false;  // `health` looks at it
 
+  // Of updates.
+  bool vacant = false;        // there is no service in this slot
+  bool departing = false;     // its run belongs to an earlier graph: it goes down by what that says
+  bool removed = false;       // it departs, and there is no such service any more
+  bool added = false;         // it is new, and starts when what the update removed is gone
+  bool care_changed = false;  // its health checks are to begin anew
+
   std::uint16_t facts = 0;
   Run run = 0;
   RestartRow row;
@@ -108,20 +147,6 @@ struct Unit {
   Milliseconds resource_delay{0};
   std::uint32_t probe = 0;       // number of the last probe
   std::uint32_t bad_probes = 0;  // in a row
-
-  // How many neighbours hold a fact (see above).
-  std::uint32_t unmet = 0;  // requirements that are not up or skipped
-  std::uint32_t gone_requirements = 0;
-  std::uint32_t dead_requirements = 0;
-  std::uint32_t parked_requirements = 0;
-  std::uint32_t stuck_requirements = 0;  // settled without being up
-  std::uint32_t unpassed = 0;            // of `wants` and `after`
-  std::uint32_t log_closed = 0;          // loggers that were not tried yet
-  std::uint32_t bound_unmet = 0;         // of `binds-to`
-  std::uint32_t leaving_dependents = 0;
-  std::uint32_t active_requirers = 0;  // dependents that require it and have processes, leaving or ending by themselves
-  std::uint32_t bound_active = 0;      // dependents bound to it that have processes
-  std::uint32_t active_producers = 0;  // of a logger
 
   Instant since{};
   Instant started_at = end_of_time;  // the last spawn
@@ -157,8 +182,10 @@ class Supervisor {
     std::vector<bool> env_skipped;
   };
 
-  // `database` must outlive the supervisor. Starts nothing: boot() does.
-  Supervisor(const Database& database, const Options& options);
+  // Starts nothing: boot() does. Without a shared owner `database` must outlive the supervisor.
+  Supervisor(std::shared_ptr<const Database> database, const Options& options);
+  Supervisor(const Database& database, const Options& options)
+      : Supervisor(std::shared_ptr<const Database>(std::shared_ptr<void>(), &database), options) {}
 
   // There is no notify socket: `notify = true` counts as ready when spawned. Before boot().
   void without_notify() { options_.notify_usable = false; }
@@ -177,12 +204,60 @@ class Supervisor {
   // When event::Tick is to come.
   Instant deadline() const { return timers_.earliest(); }
 
-  const Database& database() const { return database_; }
-  // Slots 0 to size() - 1 are the services; size() is CMD's.
-  Slot size() const { return static_cast<Slot>(database_.size()); }
-  Slot command_slot() const { return size(); }
+  // Puts another graph in force, in one step. What an operator started or stopped stays so; the rest is wanted as at boot.
+  // Refused with a sentence, and nothing is changed, while the node is stopping, where the target is none of the new
+  // graph's, and for want of memory.
+  struct Update {
+    std::shared_ptr<const Database> database;
+    std::vector<bool> env_skipped;              // by place in it; empty: all conditions hold
+    std::optional<Milliseconds> stop_deadline;  // none: stays
+  };
+  [[nodiscard]] std::expected<void, std::string_view> update(const Update& update, Instant now);
+  // What update() would do now.
+  UpdatePlan plan(const Database& next) const { return plan_update(definitions_, next); }
+  // Services that are going down because an update removed or restarts them.
+  std::uint32_t departing() const { return departing_; }
+  // What became of the services at the last update, bundles aside.
+  struct UpdateCounts {
+    std::array<std::uint32_t, fates> count{};
+    std::uint32_t& operator[](Fate fate) { return count[static_cast<std::size_t>(fate)]; }
+    std::uint32_t operator[](Fate fate) const { return count[static_cast<std::size_t>(fate)]; }
+  };
+  const UpdateCounts& last_update() const { return last_update_; }
+
+  // The graph in force.
+  const Database& database() const { return *database_; }
+  // Slots 0 to slots() - 1, of which one is CMD's and some may be vacant. Before the first update a service's slot is its
+  // place in the database, and CMD's is behind them.
+  Slot size() const { return static_cast<Slot>(slot_at_.size()); }  // services of the graph in force, bundles too
+  Slot slots() const { return static_cast<Slot>(units_.size()); }
+  Slot command_slot() const { return command_slot_; }
+  bool is_service(Slot slot) const { return slot < slots() && slot != command_slot_ && !units_[slot].vacant; }
+  // The slot of a service of the graph in force.
+  std::optional<Slot> find(std::string_view name) const;
+  Slot slot_at(std::uint32_t place) const { return slot_at_[place]; }
+  // Services that are going down and whose graph is no more in force have a name and a rule, too.
+  std::string_view name(Slot slot) const;
+  const Definition& definition(Slot slot) const { return definitions_[slot]; }
   const Unit& unit(Slot slot) const { return units_[slot]; }
-  const format::ServiceRecord& rule(Slot slot) const { return slot < size() ? database_.service(slot) : command_rule_; }
+  const format::ServiceRecord& rule(Slot slot) const { return *rules_[slot]; }
+  std::span<const Links::Link> dependencies(Slot slot) const {
+    return units_[slot].departing ? links_.old_dependencies(slot) : links_.dependencies(slot);
+  }
+  // Calls `each(slot, kinds)` with what depends on a service.
+  template <typename Each>
+  void each_dependent(Slot slot, Each each) const {
+    for (const Links::Link& link : links_.dependents(slot)) {
+      if (link.old == units_[link.service].departing) each(link.service, link.kinds);
+    }
+  }
+  // Calls `each(slot)` with the service, or with the contents of a bundle.
+  template <typename Each>
+  void each_of(Slot slot, Each each) const {
+    if (!is_service(slot)) return;
+    if (static_cast<ServiceType>(rule(slot).type) != ServiceType::bundle) return each(slot);
+    for (const std::uint32_t content : database_->contents(definitions_[slot].index)) each(slot_at_[content]);
+  }
 
   NodeState node_state() const;
   Instant booted_at() const { return booted_at_; }
@@ -234,8 +309,12 @@ class Supervisor {
   static constexpr std::size_t effect_room = 64;
 
   // supervisor.cc: construction, facts, the order of work.
-  void count_initial_facts();
-  void find_late_and_tails();
+  void count_facts();
+  void count_below(Slot slot);
+  void find_roles();
+  void find_loggers();
+  void find_watched();
+  void find_tails();
   void touch(Slot slot);
   std::uint16_t facts_of(Slot slot) const;
   void publish(Slot slot);
@@ -252,14 +331,17 @@ class Supervisor {
   void disarm(Slot slot, TimerKind kind) { timers_.disarm(slot * timer_kinds + static_cast<std::uint32_t>(kind)); }
   void arm(NodeTimer kind, Instant at) { timers_.arm(node_key(kind), at); }
   void disarm(NodeTimer kind) { timers_.disarm(node_key(kind)); }
-  std::uint32_t node_key(NodeTimer kind) const { return (size() + 1) * timer_kinds + static_cast<std::uint32_t>(kind); }
+  std::uint32_t node_key(NodeTimer kind) const { return slots() * timer_kinds + static_cast<std::uint32_t>(kind); }
   bool must_stop(const Unit& unit) const { return (unit.facts & gone) != 0; }
-  bool current(Slot slot, Run run) const { return slot <= size() && units_[slot].run == run; }
+  bool current(Slot slot, Run run) const { return slot < slots() && units_[slot].run == run; }
 
   // supervisor_start.cc: asking, starting, being ready, probes, runs of a periodic.
   void ask(Slot root, bool by_operator, Instant now);
   void ask_boot(Instant now);
-  void ask_queued(bool by_operator, std::optional<Slot> named, Instant now);
+  void queue_roots();
+  void want_as_at_boot();
+  template <typename Visit>
+  void each_asked(Visit visit);
   void ask_one(Slot slot, bool clear, bool named, Instant now);
   void rest(Slot slot, Instant now);
   void act(Slot slot, Instant now);
@@ -268,7 +350,12 @@ class Supervisor {
   void spawn_main(Slot slot, Instant now);
   void become_up(Slot slot, Instant now);
   void begin_probe(Slot slot, Instant now);
+  void begin_watching(Slot slot, Instant now);
   void end_watching(Slot slot);
+  void attempt_made(Slot slot) {  // of a logger: its producers wait for no other
+    units_[slot].attempted = true;
+    touch(slot);
+  }
   void run_periodic(Slot slot, Instant now);
   void end_periodic_run(Slot slot, Instant now);
   void on(const event::Spawned& event, Instant now);
@@ -317,8 +404,6 @@ class Supervisor {
   void begin_sweep(Instant now);
   void close_logs(Instant now);
   void touch_all();
-  template <typename Each>
-  void each_of(Slot slot, Each each);
   void node_timer(NodeTimer kind, Instant now);
   void on(const event::Start& event, Instant now);
   void on(const event::Stop& event, Instant now);
@@ -328,11 +413,33 @@ class Supervisor {
   void on(const event::OrphansGone& event, Instant now);
   void on(const event::Tick& event, Instant now);
 
-  const Database& database_;
+  // supervisor_update.cc: another graph.
+  struct Rooms;
+  std::vector<Slot> slots_for(const Database& next, const UpdatePlan& plan) const;
+  bool may_change_now(Slot slot) const;
+  void furnish(const Update& update, const UpdatePlan& plan, Rooms& rooms) const;
+  Links links_between(const Database& next, const std::vector<Slot>& slot_at, const std::vector<bool>& departs) const;
+  void take_over(const Update& update, const UpdatePlan& plan, Rooms& rooms, Instant now);
+  void change_definition(Slot slot, const UpdatePlan::Service& planned, Instant now);
+  void remove(Slot slot, Instant now);
+  void depart(Slot slot, Instant now);
+  void start_over(Slot slot, Instant now);
+  void vacate(Slot slot, Instant now);
+  void look_after_anew(Slot slot, const UpdatePlan::Service& planned, Instant now);
+  void end_update(Instant now);
+
+  std::shared_ptr<const Database> database_;  // in force
   Options options_;
   Observer observer_ = nullptr;
   void* observer_context_ = nullptr;
   format::ServiceRecord command_rule_{};
+  format::ServiceRecord vacant_rule_{};
+  Slot command_slot_;
+  std::vector<Definition> definitions_;              // by slot: what each goes by
+  std::vector<const format::ServiceRecord*> rules_;  // the same, and CMD's
+  std::vector<std::uint32_t> place_;                 // by slot: in the database in force; format::none
+  std::vector<Slot> slot_at_;                        // by place in it
+  Links links_;
   std::vector<Unit> units_;
   Timers timers_;
   Random random_;
@@ -384,6 +491,11 @@ class Supervisor {
   std::uint32_t active_ = 0;  // services with processes that are not late
   std::uint32_t active_late_ = 0;
   std::uint32_t copiers_ = 0;
+  std::uint32_t departing_ = 0;
+  std::uint32_t removed_ = 0;  // of those that depart
+  bool updating_ = false;      // something departs, or did a moment ago
+  Instant updated_at_ = end_of_time;
+  UpdateCounts last_update_;
   bool was_settled_ = false;
   bool was_healthy_ = false;
   bool command_asked_ = false;

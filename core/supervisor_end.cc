@@ -26,7 +26,7 @@ void Supervisor::on(const event::StartFailed& event, Instant now) {
   if (!unit.main_alive) return;
   unit.main_alive = false;
   unit.pid = 0;
-  unit.attempted = true;
+  attempt_made(event.slot);
   unit.ended_at = now;
   unit.detail.assign(event.reason);
   end_watching(event.slot);
@@ -43,7 +43,7 @@ void Supervisor::on(const event::NoResource& event, Instant now) {
   if (event.role != Role::main && unit.phase != Phase::before) return stop_helper_failed(event.slot, event.role, now);
   if (!unit.main_alive && !unit.helper_alive) return;
   (event.role == Role::main ? unit.main_alive : unit.helper_alive) = false;
-  unit.attempted = true;
+  attempt_made(event.slot);
   unit.detail.assign(event.reason);
   end_watching(event.slot);
   if (unit.state == State::stopping) return check_gone(event.slot, now);
@@ -67,7 +67,7 @@ void Supervisor::on(const event::Exited& event, Instant now) {
   if (!unit.main_alive) return;
   unit.main_alive = false;
   unit.pid = 0;
-  unit.attempted = true;
+  attempt_made(event.slot);
   unit.exit = event.status;
   unit.ended_at = now;
   unit.leftovers_pending = event.leftovers;
@@ -139,8 +139,8 @@ void Supervisor::attempt_over(Slot slot, Cause cause, bool permanent, Instant no
     if (!success) report(ReportKind::run_failed, slot, unit.ended_at - unit.started_at);
     return;
   }
-  // Nothing counts once the node is stopping.
-  if (step_ != Step::running) {
+  // Nothing counts once the node is stopping, or of a run that an update ends.
+  if (step_ != Step::running || unit.departing) {
     unit.next = Next::none;
     return;
   }
@@ -224,7 +224,7 @@ void Supervisor::finish(Slot slot, Instant now) {
     unit.log_waited = false;
   }
   unit.stop_began = end_of_time;
-  if (unit.restart_pending) {
+  if (unit.restart_pending || unit.departing) {
     unit.restart_pending = false;
     unit.next = Next::none;
     unit.fresh = true;
@@ -279,8 +279,9 @@ void Supervisor::condemn(Slot slot, Cause cause, Instant now) {
 StopReason Supervisor::reason_to_stop(Slot slot) const {
   const Unit& unit = units_[slot];
   if (stops_now(slot)) return StopReason::shutdown;
+  if (unit.departing) return StopReason::update;
   if (unit.restart_pending) return StopReason::restart;
-  if (!unit.wanted) return StopReason::operator_;
+  if (!unit.wanted) return unit.stopped_by_operator ? StopReason::operator_ : StopReason::update;
   return unit.gone_requirements > 0 ? StopReason::requirement : StopReason::binding;
 }
 
@@ -390,12 +391,16 @@ void Supervisor::helper_exit(Slot slot, Role role, bool failed, Instant now) {
     report(role == Role::cleanup ? ReportKind::cleanup_failed : ReportKind::stop_command_failed, slot);
   }
   switch (unit.phase) {
-    case Phase::before:
-      if (unit.unmet == 0 && step_ == Step::running) return spawn_main(slot, now);
-      // A requirement has gone down meanwhile: once it is up again all begins anew. Or the node is stopping.
+    case Phase::before: {
+      const bool periodic = type_of(rule(slot)) == ServiceType::periodic;
+      const bool bound = unit.bound_active > 0 && !periodic;
+      if (unit.unmet == 0 && !bound && step_ == Step::running) return spawn_main(slot, now);
+      // A requirement has gone down meanwhile, or an update has bound what runs to it: all begins anew. Or the node is
+      // stopping.
       unit.phase = Phase::none;
-      unit.due = type_of(rule(slot)) == ServiceType::periodic;
+      unit.due = periodic;
       return enter(slot, unit.due ? State::up : State::waiting, now);
+    }
     case Phase::after: return finish(slot, now);
     case Phase::stop_command:
       if (unit.main_alive) {
@@ -504,7 +509,7 @@ void Supervisor::tend_logger(Slot slot, Instant now) {
 }
 
 void Supervisor::on(const event::CopierEnded& event, Instant) {
-  if (event.slot >= size() || units_[event.slot].copier == Copier::off) return;
+  if (event.slot >= slots() || units_[event.slot].copier == Copier::off) return;
   units_[event.slot].copier = Copier::off;
   --copiers_;
   touch(event.slot);

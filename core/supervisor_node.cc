@@ -20,6 +20,7 @@ constexpr Duration longest_nag = std::chrono::hours(1);
 void Supervisor::look_at_node(Instant now) {
   if (booted_at_ == end_of_time) return;
   if (step_ != Step::running) return next_step(now);
+  if (updating_ && departing_ == 0) end_update(now);
   if (!was_healthy_ && unhealthy_ == 0) {
     was_healthy_ = true;
     push(effect::Outward{.ready = true});
@@ -87,9 +88,9 @@ void Supervisor::next_step(Instant now) {
 // Stops that were going when the shutdown began are cut to what the deadline leaves.
 void Supervisor::cut_stops(Instant now) {
   if (step_ != Step::services) return;
-  for (Slot slot = 0; slot < size(); ++slot) {
+  for (Slot slot = 0; slot < slots(); ++slot) {
     Unit& unit = units_[slot];
-    if (unit.kill_at == end_of_time || unit.late) continue;
+    if (slot == command_slot_ || unit.kill_at == end_of_time || unit.late) continue;
     const Instant cut = now + stop_timeout(slot, now);
     if (cut >= unit.kill_at) continue;
     unit.kill_at = cut;
@@ -143,21 +144,17 @@ void Supervisor::on(const event::Tick&, Instant now) {
   const std::uint32_t key = timers_.take();
   const Slot slot = key / timer_kinds;
   const std::uint32_t kind = key % timer_kinds;
-  if (slot == size() + 1) return node_timer(static_cast<NodeTimer>(kind), now);
+  if (slot == slots()) return node_timer(static_cast<NodeTimer>(kind), now);
   timer(slot, static_cast<TimerKind>(kind), now);
 }
 
-// Calls `each` with the service, or with the contents of a bundle.
-template <typename Each>
-void Supervisor::each_of(Slot slot, Each each) {
-  if (slot >= size()) return;
-  if (database_.service(slot).type != static_cast<std::uint8_t>(ServiceType::bundle)) return each(slot);
-  for (const Slot content : database_.contents(slot)) each(content);
-}
-
 void Supervisor::on(const event::Start& event, Instant now) {
-  if (step_ != Step::running || event.slot >= size()) return;
-  each_of(event.slot, [this, now](Slot slot) { ask(slot, true, now); });
+  if (step_ != Step::running) return;
+  each_of(event.slot, [this, now](Slot slot) {
+    if (units_[slot].removed) return;
+    units_[slot].started_by_operator = true;
+    ask(slot, true, now);
+  });
 }
 
 void Supervisor::on(const event::Stop& event, Instant) {
@@ -165,6 +162,7 @@ void Supervisor::on(const event::Stop& event, Instant) {
   each_of(event.slot, [this](Slot slot) {
     units_[slot].wanted = false;
     units_[slot].stopped_by_operator = true;
+    units_[slot].started_by_operator = false;
     touch(slot);
   });
 }
@@ -173,6 +171,8 @@ void Supervisor::on(const event::Restart& event, Instant now) {
   if (step_ != Step::running) return;
   each_of(event.slot, [this, now](Slot slot) {
     Unit& unit = units_[slot];
+    if (unit.removed) return;
+    unit.started_by_operator = true;
     const bool was_active = unit.active();
     if (was_active) {
       unit.restart_pending = true;
@@ -185,7 +185,7 @@ void Supervisor::on(const event::Restart& event, Instant now) {
 }
 
 void Supervisor::on(const event::Signal& event, Instant) {
-  if (event.slot > size()) return;
+  if (event.slot >= slots()) return;
   const Unit& unit = units_[event.slot];
   if (unit.main_alive) push(effect::SignalProcess{.slot = event.slot, .run = unit.run, .signal = event.signal});
 }

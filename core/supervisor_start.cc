@@ -25,38 +25,69 @@ void Supervisor::boot(Instant now) {
 // Wanted are the roots and all that these start. A condition on the environment that does not hold is judged here, before
 // anything is started or waited for on the service's account.
 void Supervisor::ask_boot(Instant now) {
-  if (options_.no_target) return;
-  if (options_.target) return ask(*options_.target, false, now);
+  queue_roots();
+  each_asked([this, now](Slot slot, bool) {
+    ask_one(slot, false, false, now);
+    return !units_[slot].env_skipped;
+  });
+}
+
+// What the graph wants by itself.
+void Supervisor::queue_roots() {
   ++asked_epoch_;
-  for (Slot slot = 0; slot < size(); ++slot) {
-    if (database_.service(slot).autostart != 0) to_ask_.emplace_back(slot, true);
+  if (options_.no_target) return;
+  if (options_.target) return to_ask_.push_back({*options_.target, true});
+  for (const Slot slot : slot_at_) {
+    if (database_->service(place_[slot]).autostart != 0) to_ask_.emplace_back(slot, true);
   }
-  ask_queued(false, std::nullopt, now);
+}
+
+// At an update: what an operator started or stopped stays so.
+void Supervisor::want_as_at_boot() {
+  queue_roots();
+  for (const Slot slot : slot_at_) {
+    if (units_[slot].started_by_operator) to_ask_.emplace_back(slot, true);
+  }
+  each_asked([this](Slot slot, bool) {
+    const Unit& unit = units_[slot];
+    const bool will_be_judged = unit.departing || unit.state == State::down || unit.state == State::skipped;
+    return !(unit.env_skipped && will_be_judged);
+  });
+  for (const Slot slot : slot_at_) {
+    Unit& unit = units_[slot];
+    const bool bundle = type_of(database_->service(place_[slot])) == ServiceType::bundle;
+    unit.wanted = !bundle && asked_[slot] >= 2 * asked_epoch_ && !unit.stopped_by_operator;
+  }
 }
 
 void Supervisor::ask(Slot root, bool by_operator, Instant now) {
   ++asked_epoch_;
   to_ask_.emplace_back(root, true);
-  ask_queued(by_operator, root, now);
+  each_asked([=, this](Slot slot, bool required) {
+    ask_one(slot, by_operator && required, root == slot, now);
+    return !units_[slot].env_skipped;
+  });
 }
 
-// The second of each pair: reached by requirements alone, whose failures an operator's start forgives.
-void Supervisor::ask_queued(bool by_operator, std::optional<Slot> named, Instant now) {
+// Visits what was queued and all that it starts in the graph in force: `visit(slot, required)`, where `required` is what
+// requirements alone lead to, whose failures an operator's start forgives. What a service starts is left out where `visit`
+// says so. A service is visited a second time where it turns out to be required.
+template <typename Visit>
+void Supervisor::each_asked(Visit visit) {
   while (!to_ask_.empty()) {
     const auto [slot, required] = to_ask_.back();
     to_ask_.pop_back();
     const std::uint32_t mark = 2 * asked_epoch_ + (required ? 1 : 0);
     if (asked_[slot] >= mark) continue;
     asked_[slot] = mark;
-    if (type_of(database_.service(slot)) == ServiceType::bundle) {
-      for (const Slot content : database_.contents(slot)) to_ask_.emplace_back(content, required);
+    const std::uint32_t place = place_[slot];
+    if (type_of(database_->service(place)) == ServiceType::bundle) {
+      for (const std::uint32_t content : database_->contents(place)) to_ask_.emplace_back(slot_at_[content], required);
       continue;
     }
-    ask_one(slot, by_operator && required, named == slot, now);
-    if (units_[slot].env_skipped) continue;
-    for (const format::EdgeRecord& edge : database_.dependencies(slot)) {
-      const EdgeKinds kinds(static_cast<std::uint8_t>(edge.kinds));
-      if (kinds.pulls()) to_ask_.emplace_back(edge.service, required && kinds.requirement());
+    if (!visit(slot, required)) continue;
+    for (const Links::Link& link : links_.dependencies(slot)) {
+      if (link.kinds.pulls()) to_ask_.emplace_back(link.service, required && link.kinds.requirement());
     }
   }
 }
@@ -87,7 +118,8 @@ void Supervisor::ask_one(Slot slot, bool clear, bool named, Instant now) {
 
 void Supervisor::act(Slot slot, Instant now) {
   Unit& unit = units_[slot];
-  if (unit.dead_requirements > 0 && unit.wanted && unit.state != State::skipped && step_ == Step::running) {
+  if (unit.dead_requirements > 0 && unit.wanted && !unit.departing && unit.state != State::skipped &&
+      step_ == Step::running) {
     if (!unit.told_dead) report(ReportKind::cannot_start, slot);
     unit.told_dead = true;
     if (unit.essential) return begin_shutdown(102, {.slot = slot, .signal = 0, .requirement = true}, now);
@@ -107,6 +139,9 @@ void Supervisor::act(Slot slot, Instant now) {
     case State::up:
       if (must_stop(unit)) {
         if (may_stop) begin_stop(slot, now);
+      } else if (unit.care_changed && unit.state == State::up) {
+        end_watching(slot);
+        begin_watching(slot, now);
       } else if (type_of(rule(slot)) == ServiceType::periodic && unit.due && unit.phase == Phase::none) {
         run_periodic(slot, now);
       }
@@ -129,6 +164,7 @@ void Supervisor::rest(Slot slot, Instant now) {
     unit.fresh = true;
     touch(slot);
   }
+  if (unit.departing) return depart(slot, now);
   const bool stopping = step_ != Step::running && unit.state != State::failed && unit.state != State::skipped;
   if (!unit.wanted || stopping) {
     disarm(slot, TimerKind::state);
@@ -140,7 +176,7 @@ void Supervisor::rest(Slot slot, Instant now) {
     unit.fresh = true;
     unit.attempt_failed = false;
     unit.log_waited = false;
-    enter(slot, State::waiting, now);
+    enter(slot, unit.env_skipped ? State::skipped : State::waiting, now);
   }
   if (unit.state == State::waiting && unit.phase == Phase::none) try_start(slot, now);
 }
@@ -149,6 +185,7 @@ void Supervisor::try_start(Slot slot, Instant now) {
   Unit& unit = units_[slot];
   if (step_ != Step::running || (unit.facts & gone) != 0 || !unit.wanted) return;
   if (unit.unmet > 0 || unit.bound_active > 0) return;
+  if (unit.added && removed_ > 0) return;  // what is removed may hold what this one needs: a port, a lock, a folder
   if (unit.fresh) {
     if (unit.unpassed > 0) return;
     if (unit.log_closed > 0 && !unit.log_waited) {
@@ -172,6 +209,7 @@ void Supervisor::start(Slot slot, Instant now) {
   unit.next = Next::none;
   unit.next_start = end_of_time;
   unit.ready_at = end_of_time;
+  unit.added = false;
   if (type_of(rule(slot)) == ServiceType::periodic) {
     unit.ready_at = now;
     unit.due = rule(slot).at_start != 0;
@@ -227,7 +265,7 @@ void Supervisor::on(const event::Spawned& event, Instant now) {
   Unit& unit = units_[event.slot];
   if (!unit.main_alive) return;
   unit.pid = event.pid;
-  unit.attempted = true;
+  attempt_made(event.slot);
   touch(event.slot);
   if (unit.phase != Phase::spawning) return;
   unit.phase = Phase::running;
@@ -252,6 +290,12 @@ void Supervisor::become_up(Slot slot, Instant now) {
   if (type_of(rules) == ServiceType::oneshot) return report(ReportKind::done, slot, now - unit.started_at);
   const bool instant = static_cast<ReadyKind>(rules.ready_kind) == ReadyKind::spawned;
   report(instant ? ReportKind::started : ReportKind::ready, slot, now - unit.started_at, {}, unit.pid);
+  begin_watching(slot, now);
+}
+
+void Supervisor::begin_watching(Slot slot, Instant now) {
+  const format::ServiceRecord& rules = rule(slot);
+  units_[slot].care_changed = false;
   if (static_cast<HealthKind>(rules.health_kind) != HealthKind::none) {
     arm(slot, TimerKind::pace, now + Milliseconds(rules.health_interval_ms));
   }
@@ -264,7 +308,7 @@ void Supervisor::on(const event::Skipped& event, Instant now) {
   if (!unit.main_alive) return;
   unit.main_alive = false;
   unit.detail.assign(event.reason);
-  unit.attempted = true;
+  attempt_made(event.slot);
   if (being_stopped(unit) || unit.state == State::stopping) return check_gone(event.slot, now);
   end_watching(event.slot);
   disarm(event.slot, TimerKind::state);
@@ -280,7 +324,7 @@ void Supervisor::on(const event::LockBusy& event, Instant now) {
   bool& alive = event.role == Role::main ? unit.main_alive : unit.helper_alive;
   if (!alive) return;
   alive = false;
-  unit.attempted = true;
+  attempt_made(event.slot);
   if (unit.state == State::stopping) {
     push(effect::EndLockWait{.slot = event.slot, .run = event.run});
     return unit.phase == Phase::after ? finish(event.slot, now) : check_gone(event.slot, now);
@@ -361,7 +405,7 @@ void Supervisor::end_watching(Slot slot) {
 // One run of a periodic, now: the next falls due `every` after this start.
 void Supervisor::run_periodic(Slot slot, Instant now) {
   Unit& unit = units_[slot];
-  if (unit.unmet > 0) return;
+  if (unit.unmet > 0 || step_ != Step::running) return;
   unit.due = false;
   const format::ServiceRecord& rules = rule(slot);
   unit.next_start = now + Milliseconds(rules.schedule_every_ms);

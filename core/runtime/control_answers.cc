@@ -62,7 +62,7 @@ Progress ControlAnswers::answer(const Request& request, ControlAnswer& answer) {
 
 std::optional<std::string_view> ControlAnswers::unknown_name(const Request& request) const {
   for (const std::string_view name : request.names) {
-    if (!node_.supervisor().database().find(name)) return name;
+    if (!node_.supervisor().find(name)) return name;
   }
   return std::nullopt;
 }
@@ -79,10 +79,9 @@ template <typename Each>
 bool ControlAnswers::every(Slot slot, Each each) const {
   const Supervisor& supervisor = node_.supervisor();
   if (!is_bundle(supervisor, slot)) return each(slot);
-  for (const Slot content : supervisor.database().contents(slot)) {
-    if (!each(content)) return false;
-  }
-  return true;
+  bool all = true;
+  supervisor.each_of(slot, [&](Slot content) { all = all && each(content); });
+  return all;
 }
 
 bool ControlAnswers::put_service(Slot slot, ControlAnswer& answer) {
@@ -94,7 +93,7 @@ bool ControlAnswers::put_service(Slot slot, ControlAnswer& answer) {
   TextWriter reason(bytes);
   hcrc::why(supervisor, slot, now, reason);
   ServiceStatus status;
-  status.name = supervisor.database().name(slot);
+  status.name = supervisor.name(slot);
   status.type = static_cast<ServiceType>(rule.type);
   status.state = unit.state;
   status.wanted = unit.wanted;
@@ -108,7 +107,7 @@ bool ControlAnswers::put_service(Slot slot, ControlAnswer& answer) {
   if (unit.exit.kind == ExitStatus::Kind::code) status.exit = {.kind = ExitText::Kind::code, .value = unit.exit.value};
   if (unit.exit.kind == ExitStatus::Kind::signal) status.exit = {.kind = ExitText::Kind::signal, .value = unit.exit.value};
   status.status = node_.status_text(slot);
-  status.description = supervisor.database().string(rule.description);
+  status.description = supervisor.definition(slot).database->string(rule.description);
   JsonLine line = answer.line();
   write(line, status);
   return answer.put(line);
@@ -133,18 +132,18 @@ Progress ControlAnswers::status(const Request& request, ControlAnswer& answer) {
   }
   const auto named = [&](Slot slot) {
     if (request.names.empty()) return !is_bundle(supervisor, slot);
+    bool is = false;
     for (const std::string_view name : request.names) {
-      const Slot asked = *supervisor.database().find(name);
-      if (asked == slot && !is_bundle(supervisor, slot)) return true;
-      if (!is_bundle(supervisor, asked)) continue;
-      for (const Slot content : supervisor.database().contents(asked)) {
-        if (content == slot) return true;
-      }
+      if (const auto asked = supervisor.find(name)) supervisor.each_of(*asked, [&](Slot one) { is = is || one == slot; });
     }
-    return false;
+    return is;
   };
-  for (; cursor.index < supervisor.size(); ++cursor.index) {
-    if (named(cursor.index) && !put_service(cursor.index, answer)) return Progress::more;
+  // By name; then what an update removed and is still going down.
+  for (; cursor.index < supervisor.size() + supervisor.slots(); ++cursor.index) {
+    const bool listed = cursor.index < supervisor.size();
+    const Slot slot = listed ? supervisor.slot_at(cursor.index) : cursor.index - supervisor.size();
+    if (!listed && !supervisor.unit(slot).removed) continue;
+    if (named(slot) && !put_service(slot, answer)) return Progress::more;
   }
   return answer.ok();
 }
@@ -165,7 +164,7 @@ Progress ControlAnswers::list(ControlAnswer& answer) {
 // The chain of causes: the service, what it waits for, what that waits for, ... One line each.
 Progress ControlAnswers::why(const Request& request, ControlAnswer& answer) {
   const Supervisor& supervisor = node_.supervisor();
-  const auto asked = supervisor.database().find(request.names.front());
+  const auto asked = supervisor.find(request.names.front());
   if (!asked) return unknown(request.names.front(), answer);
   if (is_bundle(supervisor, *asked)) {
     return answer.fail(exit_code::failed, "it is a bundle, which has no state of its own: ask for one of its contents");
@@ -173,11 +172,11 @@ Progress ControlAnswers::why(const Request& request, ControlAnswer& answer) {
   ControlAnswer::Cursor& cursor = answer.cursor();
   // The graph has no cycle, so the chain ends; the cursor holds the next link plus one.
   std::optional<Slot> next = cursor.stage == 0 ? asked : std::optional<Slot>(cursor.index);
-  while (next) {
+  while (next && supervisor.is_service(*next)) {
     Line bytes;
     TextWriter text_line(bytes);
     const Unit& unit = supervisor.unit(*next);
-    text_line.put(supervisor.database().name(*next)).put(" is ").put(state_in_words(unit));
+    text_line.put(supervisor.name(*next)).put(" is ").put(state_in_words(unit));
     Line reason_bytes;
     TextWriter reason(reason_bytes);
     hcrc::why(supervisor, *next, EventLoop::now(), reason);
@@ -197,13 +196,14 @@ Progress ControlAnswers::why(const Request& request, ControlAnswer& answer) {
 Progress ControlAnswers::command(const Request& request, ControlAnswer& answer) {
   const Supervisor& supervisor = node_.supervisor();
   ControlAnswer::Cursor& cursor = answer.cursor();
+  // An update may remove it while it is waited for.
+  if (const auto name = unknown_name(request)) return unknown(*name, answer);
   if (cursor.stage == 0) {
-    if (const auto name = unknown_name(request)) return unknown(*name, answer);
     if (supervisor.shutting_down())
       return answer.fail(exit_code::failed, "the node is stopping: nothing is started or stopped any more");
     cursor.stage = 1;
     for (const std::string_view name : request.names) {
-      const Slot slot = *supervisor.database().find(name);
+      const Slot slot = *supervisor.find(name);
       if (request.verb == Verb::start) node_.command(event::Start{.slot = slot});
       if (request.verb == Verb::stop) node_.command(event::Stop{.slot = slot});
       if (request.verb == Verb::restart) node_.command(event::Restart{.slot = slot});
@@ -211,7 +211,7 @@ Progress ControlAnswers::command(const Request& request, ControlAnswer& answer) 
   }
   if (request.no_wait) return answer.ok();
   for (const std::string_view name : request.names) {
-    const Slot slot = *supervisor.database().find(name);
+    const Slot slot = *supervisor.find(name);
     if (request.verb == Verb::stop) {
       if (!every(slot, [&](Slot each) { return is_down(supervisor.unit(each)); })) return Progress::waiting;
       continue;
@@ -229,7 +229,7 @@ Progress ControlAnswers::command(const Request& request, ControlAnswer& answer) 
     if (bad) {
       Line bytes;
       TextWriter line(bytes);
-      line.put(supervisor.database().name(*bad)).put(" is ").put(state_in_words(supervisor.unit(*bad))).put(": ");
+      line.put(supervisor.name(*bad)).put(" is ").put(state_in_words(supervisor.unit(*bad))).put(": ");
       hcrc::why(supervisor, *bad, EventLoop::now(), line);
       return answer.fail(exit_code::failed, line.view());
     }
@@ -239,7 +239,7 @@ Progress ControlAnswers::command(const Request& request, ControlAnswer& answer) 
 
 Progress ControlAnswers::signal(const Request& request, ControlAnswer& answer) {
   const Supervisor& supervisor = node_.supervisor();
-  const auto slot = supervisor.database().find(request.names.front());
+  const auto slot = supervisor.find(request.names.front());
   if (!slot) return unknown(request.names.front(), answer);
   if (!supervisor.unit(*slot).main_alive) {
     Line bytes;
@@ -253,10 +253,7 @@ Progress ControlAnswers::signal(const Request& request, ControlAnswer& answer) {
 
 Progress ControlAnswers::wait(const Request& request, ControlAnswer& answer) {
   const Supervisor& supervisor = node_.supervisor();
-  if (answer.cursor().stage == 0) {
-    if (const auto name = unknown_name(request)) return unknown(*name, answer);
-    answer.cursor().stage = 1;
-  }
+  if (const auto name = unknown_name(request)) return unknown(*name, answer);
   std::optional<Slot> bad;
   const auto there = [&](Slot slot) {
     const Unit& unit = supervisor.unit(slot);
@@ -273,14 +270,16 @@ Progress ControlAnswers::wait(const Request& request, ControlAnswer& answer) {
   };
   bool all = true;
   if (request.names.empty()) {
-    for (Slot slot = 0; slot < supervisor.size() && !bad; ++slot) all = (is_bundle(supervisor, slot) || there(slot)) && all;
+    for (Slot slot = 0; slot < supervisor.slots() && !bad; ++slot) {
+      if (supervisor.is_service(slot) && !is_bundle(supervisor, slot)) all = there(slot) && all;
+    }
   } else {
-    for (const std::string_view name : request.names) all = every(*supervisor.database().find(name), there) && all;
+    for (const std::string_view name : request.names) all = every(*supervisor.find(name), there) && all;
   }
   if (bad) {
     Line bytes;
     TextWriter line(bytes);
-    line.put(supervisor.database().name(*bad)).put(" is ").put(state_in_words(supervisor.unit(*bad))).put(": ");
+    line.put(supervisor.name(*bad)).put(" is ").put(state_in_words(supervisor.unit(*bad))).put(": ");
     hcrc::why(supervisor, *bad, EventLoop::now(), line);
     return answer.fail(exit_code::failed, line.view());
   }
@@ -299,14 +298,14 @@ Progress ControlAnswers::health(ControlAnswer& answer) {
     return unit.state == State::waiting ? 1 : 2;
   };
   std::optional<Slot> worst;
-  for (Slot slot = 0; slot < supervisor.size(); ++slot) {
-    if (supervisor.healthy(slot)) continue;
+  for (Slot slot = 0; slot < supervisor.slots(); ++slot) {
+    if (!supervisor.is_service(slot) || supervisor.healthy(slot)) continue;
     if (!worst || badness(supervisor.unit(slot)) > badness(supervisor.unit(*worst))) worst = slot;
   }
   if (!worst) return answer.ok();
   Line bytes;
   TextWriter line(bytes);
-  line.put(supervisor.database().name(*worst)).put(" is ").put(state_in_words(supervisor.unit(*worst)));
+  line.put(supervisor.name(*worst)).put(" is ").put(state_in_words(supervisor.unit(*worst)));
   Line reason_bytes;
   TextWriter reason(reason_bytes);
   hcrc::why(supervisor, *worst, EventLoop::now(), reason);

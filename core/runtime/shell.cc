@@ -130,11 +130,12 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
 
 // A line a service, for who has no client at hand: "web is in backoff: killed by SIGSEGV, next try in 2s".
 void Shell::tell_status() {
-  for (Slot slot = 0; slot < supervisor_.size(); ++slot) {
+  for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
+    if (!supervisor_.is_service(slot)) continue;
     if (static_cast<ServiceType>(supervisor_.rule(slot).type) == ServiceType::bundle) continue;
     std::array<char, bounds::story_line_bytes> bytes;
     TextWriter line(bytes);
-    line.put(database_.name(slot)).put(" is ").put(state_in_words(supervisor_.unit(slot)));
+    line.put(supervisor_.name(slot)).put(" is ").put(state_in_words(supervisor_.unit(slot)));
     std::array<char, bounds::story_line_bytes> reason_bytes;
     TextWriter reason(reason_bytes);
     why(supervisor_, slot, EventLoop::now(), reason);

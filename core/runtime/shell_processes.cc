@@ -47,9 +47,7 @@ ExitStatus status_of(const siginfo_t& info) {
 
 }  // namespace
 
-std::string_view Shell::name(Slot slot) const {
-  return slot == supervisor_.command_slot() ? std::string_view("CMD") : database_.name(slot);
-}
+std::string_view Shell::name(Slot slot) const { return supervisor_.name(slot); }
 
 void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   Service& one = service(slot);
@@ -313,7 +311,7 @@ void Shell::process_ended(Process& process, ChildKind kind, ExitStatus status) {
 
 // The last of a session that has lost its leader ends as a child of ours, since orphans come to us.
 void Shell::look_for_leftovers() {
-  for (Slot slot = 0; slot <= supervisor_.size() && leftovers_ > 0; ++slot) {
+  for (Slot slot = 0; slot < supervisor_.slots() && leftovers_ > 0; ++slot) {
     Service& one = service(slot);
     if (!one.leftovers || any_left(one.session, known_children())) continue;
     one.leftovers = false;
@@ -325,7 +323,7 @@ void Shell::look_for_leftovers() {
 // Signals what no service owns; 0 only counts. How many there are.
 std::int32_t Shell::sweep(int signal) {
   children();
-  for (Slot slot = 0; slot < supervisor_.size(); ++slot) {
+  for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
     if (service(slot).leftovers) spared_.push_back(service(slot).session);
   }
   return static_cast<std::int32_t>(signal_orphans(spared_, signal));

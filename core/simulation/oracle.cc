@@ -14,40 +14,52 @@ struct Judgement {
   bool passed = false;  // what merely comes after it need not wait
   bool gone = false;    // what requires it must go down
   bool parked = false;  // stopped by an operator, or along with one that was
+  friend bool operator==(const Judgement&, const Judgement&) = default;
 };
 
 class Oracle {
  public:
-  explicit Oracle(const Supervisor& supervisor)
-      : supervisor_(supervisor), database_(supervisor.database()), judged_(database_.size()) {}
+  explicit Oracle(const Supervisor& supervisor) : supervisor_(supervisor), judged_(supervisor.slots()) {}
 
   std::optional<std::string> disagreement() {
-    std::vector<Slot> order(database_.size());
-    for (Slot slot = 0; slot < order.size(); ++slot) order[slot] = slot;
-    std::stable_sort(order.begin(), order.end(),
-                     [this](Slot a, Slot b) { return database_.service(a).level < database_.service(b).level; });
-    for (const Slot slot : order) judge(slot);
+    // What follows from what is as a circle of judgements that ends when none changes any more: the links have no cycle.
+    std::vector<Judgement> before;
+    do {
+      before = judged_;
+      for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
+        if (slot != supervisor_.command_slot()) judge(slot);
+      }
+    } while (before != judged_);
     std::uint32_t unsettled = 0;
     std::uint32_t unhealthy = 0;
-    for (Slot slot = 0; slot < database_.size(); ++slot) {
-      if (auto problem = look_at(slot)) return std::string(database_.name(slot)) + ": " + *problem;
+    std::uint32_t departing = 0;
+    for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
+      if (slot == supervisor_.command_slot()) continue;
+      if (auto problem = look_at(slot)) return std::string(supervisor_.name(slot)) + ": " + *problem;
       const Unit& unit = supervisor_.unit(slot);
       unsettled += judged_[slot].settled ? 0 : 1;
+      departing += unit.departing ? 1 : 0;
       const bool well = judged_[slot].met || unit.ended || !unit.wanted || judged_[slot].parked;
       unhealthy += unit.watched && !well ? 1 : 0;
     }
     if (unsettled != supervisor_.unsettled()) return "another number of services is settled";
     if (unhealthy != supervisor_.unhealthy()) return "another number of services is healthy";
+    if (departing != supervisor_.departing()) return "another number of services departs";
     return std::nullopt;
   }
 
  private:
   template <typename Hold>
   bool any_dependency(Slot slot, Hold hold) const {
-    const auto edges = database_.dependencies(slot);
-    return std::any_of(edges.begin(), edges.end(), [&hold](const format::EdgeRecord& edge) {
-      return hold(EdgeKinds(static_cast<std::uint8_t>(edge.kinds)), edge.service);
-    });
+    const auto links = supervisor_.dependencies(slot);
+    return std::any_of(links.begin(), links.end(),
+                       [&hold](const Links::Link& link) { return hold(link.kinds, link.service); });
+  }
+  template <typename Hold>
+  bool any_dependent(Slot slot, Hold hold) const {
+    bool any = false;
+    supervisor_.each_dependent(slot, [&](Slot other, EdgeKinds kinds) { any = any || hold(kinds, other); });
+    return any;
   }
 
   void judge(Slot slot) {
@@ -64,11 +76,42 @@ class Oracle {
     const bool pulled = any_dependency(slot, [this](EdgeKinds kinds, Slot other) {
       return (kinds.requirement() && judged_[other].gone) || (kinds.has(EdgeKind::binds_to) && !judged_[other].met);
     });
-    judgement.gone = !unit.wanted || over || unit.restart_pending || supervisor_.stops_now(slot) ||
-                     (unit.state != State::skipped && pulled);
+    const bool in_a_stop = unit.stop_reason != StopReason::none && unit.stop_reason != StopReason::condemned;
+    judgement.gone = !unit.wanted || over || unit.restart_pending || unit.departing || (unit.active() && in_a_stop) ||
+                     supervisor_.stops_now(slot) || (unit.state != State::skipped && pulled);
     judgement.parked = unit.stopped_by_operator || any_dependency(slot, [this](EdgeKinds kinds, Slot other) {
                          return kinds.requirement() && judged_[other].parked;
                        });
+  }
+
+  bool removed_runs() const {
+    for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
+      if (supervisor_.unit(slot).removed) return true;
+    }
+    return false;
+  }
+
+  // What a service goes by, and the edges that count for it, are those of the graph in force; of one that departs, those
+  // that its run was started with, but for edges that would close a circle.
+  std::optional<std::string> look_at_definition(Slot slot) const {
+    const Unit& unit = supervisor_.unit(slot);
+    const Definition& definition = supervisor_.definition(slot);
+    if (unit.vacant)
+      return definition.record == nullptr ? std::nullopt : std::optional("nobody is there, and goes by something");
+    const auto place = supervisor_.database().find(supervisor_.name(slot));
+    if (unit.removed != !(place && supervisor_.slot_at(*place) == slot)) return "it should be removed, or should not";
+    if (unit.departing) return std::nullopt;
+    if (definition.database.get() != &supervisor_.database() || definition.index != *place)
+      return "it goes by another graph";
+    const auto edges = supervisor_.database().dependencies(*place);
+    const auto links = supervisor_.dependencies(slot);
+    if (edges.size() != links.size()) return "it has another number of links";
+    for (std::size_t i = 0; i < edges.size(); ++i) {
+      if (links[i].service != supervisor_.slot_at(edges[i].service) || links[i].kinds.bits() != edges[i].kinds) {
+        return "a link leads elsewhere";
+      }
+    }
+    return std::nullopt;
   }
 
   bool may_start(Slot slot) const {
@@ -82,16 +125,16 @@ class Oracle {
       return kinds.has(EdgeKind::log_to) && !unit.log_waited && !supervisor_.unit(other).attempted &&
              !judged_[other].settled;
     });
-    const auto dependents = database_.dependents(slot);
-    const bool bound = std::any_of(dependents.begin(), dependents.end(), [this](const format::EdgeRecord& edge) {
-      return EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).has(EdgeKind::binds_to) &&
-             supervisor_.unit(edge.service).active();
+    const bool bound = any_dependent(slot, [this](EdgeKinds kinds, Slot other) {
+      return kinds.has(EdgeKind::binds_to) && supervisor_.unit(other).active();
     });
-    return !waits && !bound;
+    return !waits && !bound && !(unit.added && removed_runs());
   }
 
   std::optional<std::string> look_at(Slot slot) const {
     const Unit& unit = supervisor_.unit(slot);
+    if (auto problem = look_at_definition(slot)) return problem;
+    if (unit.departing && !unit.active() && !supervisor_.shutting_down()) return "it has no process, and does not depart";
     if (supervisor_.settled(slot) != judged_[slot].settled) return "settled is not as it should be";
     if (unit.state == State::waiting && unit.phase == Phase::none && may_start(slot))
       return "nothing keeps it from starting";
@@ -100,12 +143,9 @@ class Oracle {
       return "it should be stopping";
     }
     if (unit.state == State::stopping && unit.phase == Phase::stop_waits && !command_first) {
-      const auto dependents = database_.dependents(slot);
-      const bool any = std::any_of(dependents.begin(), dependents.end(), [this](const format::EdgeRecord& edge) {
-        const Unit& other = supervisor_.unit(edge.service);
-        const bool in_a_stop = other.stop_reason != StopReason::none && other.stop_reason != StopReason::condemned;
-        const bool requires_it = EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).requirement();
-        return other.active() && (judged_[edge.service].gone || in_a_stop || requires_it);
+      const bool any = any_dependent(slot, [this](EdgeKinds kinds, Slot dependent) {
+        const Unit& other = supervisor_.unit(dependent);
+        return other.active() && (judged_[dependent].gone || kinds.requirement());
       });
       if (!any) return "no dependent keeps it from stopping";
     }
@@ -116,7 +156,6 @@ class Oracle {
   }
 
   const Supervisor& supervisor_;
-  const Database& database_;
   std::vector<Judgement> judged_;
 };
 

@@ -22,7 +22,7 @@ bool well(const World& world, Slot slot) {
 
 std::string problem(const World& world, Slot slot) {
   const Supervisor& supervisor = world.supervisor();
-  std::string sentence(supervisor.database().name(slot));
+  std::string sentence(supervisor.name(slot));
   if (world.hangs(slot)) return sentence + " hangs, and nothing checks it or has found out yet ([health], watchdog)";
   sentence.append(" is ").append(state_in_words(supervisor.unit(slot)));
   std::array<char, bounds::story_line_bytes> bytes;
@@ -107,7 +107,7 @@ void Timeline::finish(Duration at) {
 
 bool recovered(const World& world) {
   if (world.exited()) return false;
-  for (Slot slot = 0; slot < world.supervisor().size(); ++slot) {
+  for (Slot slot = 0; slot < world.supervisor().command_slot(); ++slot) {
     if (!well(world, slot)) return false;
   }
   return true;
@@ -119,7 +119,7 @@ Verdict judge(const World& world) {
     verdict.problems.push_back("the node has exited with " + std::to_string(*verdict.exit_code));
     return verdict;
   }
-  for (Slot slot = 0; slot < world.supervisor().size(); ++slot) {
+  for (Slot slot = 0; slot < world.supervisor().command_slot(); ++slot) {
     if (!well(world, slot)) verdict.problems.push_back(problem(world, slot));
   }
   return verdict;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "core/simulation/oracle.h"
 #include "core/story.h"
@@ -28,18 +29,15 @@ ExitStatus killed_by(int signal) {
 }  // namespace
 
 World::World(const Database& database, const Supervisor::Options& options)
-    : database_(database),
-      supervisor_(database, options),
+    : supervisor_(database, options),
       behaviours_(database.size() + 1),
       processes_(database.size() + 1),
       copiers_(database.size() + 1, false),
       stop_deadline_(options.stop_deadline) {}
 
-Slot World::slot(std::string_view service) const { return database_.find(service).value_or(supervisor_.command_slot()); }
+Slot World::slot(std::string_view service) const { return supervisor_.find(service).value_or(supervisor_.command_slot()); }
 
-std::string_view World::name(Slot slot) const {
-  return slot == supervisor_.command_slot() ? std::string_view("CMD") : database_.name(slot);
-}
+std::string_view World::name(Slot slot) const { return supervisor_.name(slot); }
 
 void World::watch(Watcher& watcher) {
   watcher_ = &watcher;
@@ -65,6 +63,11 @@ void World::change(Duration time, Slot slot, const Behaviour& behaviour) {
   schedule(time - now(), What::changes, slot);
 }
 
+void World::update(Duration time, std::shared_ptr<const Database> database) {
+  updates_.push_back(std::move(database));
+  schedule(time - now(), What::updates, supervisor_.command_slot());
+}
+
 void World::schedule(Duration after, What what, Slot slot, ExitStatus status, const Event& event) {
   heap_.push_back({.at = now_ + std::max(after, Duration::zero()),
                    .order = order_++,
@@ -73,7 +76,7 @@ void World::schedule(Duration after, What what, Slot slot, ExitStatus status, co
                    .life = processes_[slot].life,
                    .status = status,
                    .event = event,
-                   .change = changes_.size() - 1});
+                   .change = (what == What::updates ? updates_.size() : changes_.size()) - 1});
   std::push_heap(heap_.begin(), heap_.end());
 }
 
@@ -138,6 +141,7 @@ void World::happen(const Happening& happening) {
       process.hung = true;
       if (watcher_ != nullptr) watcher_->hung(now(), happening.slot);
       return;
+    case What::updates: return take_over(updates_[happening.change]);
     case What::changes: behaviours_[happening.slot] = changes_[happening.change]; return;
     case What::watchdog:
       if (!process.alive || process.life != happening.life || process.hung) return;
@@ -190,6 +194,30 @@ void World::give(const Event& event) {
   drain();
 }
 
+// Whoever has left may be reaped later; what was to happen to him is void with his run.
+void World::take_over(const std::shared_ptr<const Database>& database) {
+  tell_story("operator: update");
+  std::vector<bool> taken(supervisor_.slots());
+  for (Slot slot = 0; slot < taken.size(); ++slot) taken[slot] = !supervisor_.unit(slot).vacant;
+  if (const auto updated = supervisor_.update({.database = database, .env_skipped = {}, .stop_deadline = {}}, now_);
+      !updated)
+    return tell_story("update refused: " + std::string(updated.error()));
+  behaviours_.resize(supervisor_.slots());
+  processes_.resize(supervisor_.slots());
+  copiers_.resize(supervisor_.slots(), false);
+  taken.resize(supervisor_.slots(), false);
+  for (Process& process : processes_) process.updated = true;
+  for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
+    if (taken[slot] || !supervisor_.is_service(slot)) continue;
+    behaviours_[slot] = newcomers_;
+    Process process;
+    process.life = processes_[slot].life + 1;
+    process.run = processes_[slot].run;
+    processes_[slot] = process;
+  }
+  drain();
+}
+
 void World::drain() {
   ++draining_;
   while (const auto effect = supervisor_.next(now_)) {
@@ -216,23 +244,21 @@ void World::check_spawn(const effect::Spawn& effect) {
   if (process.waits_for_lock) broke("a process while one waits for the lock", effect.slot);
   if (supervisor_.shutting_down()) broke("a process in a shutdown", effect.slot);
   if (effect.slot == supervisor_.command_slot()) return;
-  for (const format::EdgeRecord& edge : database_.dependencies(effect.slot)) {
-    const EdgeKinds kinds(static_cast<std::uint8_t>(edge.kinds));
-    if (kinds.requirement() && !processes_[edge.service].up && !supervisor_.unit(edge.service).env_skipped)
+  const format::ServiceRecord& rule = supervisor_.rule(effect.slot);
+  for (const Links::Link& link : supervisor_.dependencies(effect.slot)) {
+    if (link.kinds.requirement() && !processes_[link.service].up && !supervisor_.unit(link.service).env_skipped)
       broke("a process while a requirement is not up", effect.slot);
   }
-  for (const format::EdgeRecord& edge : database_.dependents(effect.slot)) {
-    const EdgeKinds kinds(static_cast<std::uint8_t>(edge.kinds));
+  supervisor_.each_dependent(effect.slot, [&](Slot dependent, EdgeKinds kinds) {
     // A periodic is up between its runs, too.
-    const bool periodic = type_of(database_.service(effect.slot)) == ServiceType::periodic;
-    if (kinds.has(EdgeKind::binds_to) && processes_[edge.service].alive && !periodic)
+    const bool periodic = type_of(rule) == ServiceType::periodic;
+    if (kinds.has(EdgeKind::binds_to) && processes_[dependent].alive && !periodic)
       broke("a process while a bound one lives", effect.slot);
-  }
+  });
   // A delay counts from the end of the last process; the first restart waits at least `delay`.
-  const format::ServiceRecord& rule = database_.service(effect.slot);
   const Unit& unit = supervisor_.unit(effect.slot);
   if (type_of(rule) != ServiceType::periodic && unit.row.restarts > 0 && !process.ends.empty() && !process.spawns.empty() &&
-      process.ends.back() > process.spawns.back() && !unit.fresh) {
+      process.ends.back() > process.spawns.back() && !unit.fresh && !process.updated) {
     const Milliseconds least = unit.holding ? Milliseconds(rule.restart_hold_ms) : unit.row.delay;
     if (now_ - process.ends.back() < least) broke("a restart before its delay is over", effect.slot);
   }
@@ -244,7 +270,10 @@ void World::perform(const effect::Spawn& effect) {
   if (effect.role != Role::main) {
     if (process.helper) broke("a second helper", effect.slot);
     process.helper = true;
-    if (effect.role == Role::stop_command) process.asked_to_end = now_;
+    if (effect.role == Role::stop_command) {
+      process.asked_to_end = now_;
+      check_stop_signal(effect.slot);
+    }
     if (effect.role == Role::stop_command && process.alive && !process.hung && behaviour.stop_command_works &&
         behaviour.stops_after) {
       schedule(behaviour.answers_after + *behaviour.stops_after, What::finishes, effect.slot, clean_exit);
@@ -256,6 +285,7 @@ void World::perform(const effect::Spawn& effect) {
     return;
   }
   check_spawn(effect);
+  process.updated = false;
   process.helper = false;
   process.run = effect.run;
   if (type_of(supervisor_.rule(effect.slot)) != ServiceType::periodic) process.up = false;
@@ -312,14 +342,13 @@ void World::perform(const effect::Spawn& effect) {
 void World::check_stop_signal(Slot slot) {
   if (slot == supervisor_.command_slot() || supervisor_.unit(slot).stop_reason == StopReason::condemned) return;
   // In the reserve SIGKILL goes to all; a stop signal never jumps the order.
-  for (const format::EdgeRecord& edge : database_.dependents(slot)) {
-    const Process& other = processes_[edge.service];
-    const EdgeKinds kinds(static_cast<std::uint8_t>(edge.kinds));
+  supervisor_.each_dependent(slot, [&](Slot dependent, EdgeKinds kinds) {
+    const Process& other = processes_[dependent];
     // A stop that was going when the shutdown began goes on.
     const bool in_shutdown = supervisor_.unit(slot).stop_reason == StopReason::shutdown;
     const bool leaves = kinds.requirement() || in_shutdown;
     if (leaves && (other.alive || other.leftovers)) broke("a stop signal before a dependent is gone", slot);
-  }
+  });
 }
 
 void World::perform(const effect::SignalProcess& effect) {
@@ -327,6 +356,7 @@ void World::perform(const effect::SignalProcess& effect) {
   if (process.preparing && process.run == effect.run) return;
   if (!process.alive || process.run != effect.run) return broke("a signal to a process that is not there", effect.slot);
   const format::ServiceRecord& rule = supervisor_.rule(effect.slot);
+  const bool being_stopped = process.asked_to_end != end_of_time;  // by its stop command
   if (effect.signal == signals::sigkill || effect.signal == rule.stop_signal) {
     process.asked_to_end = std::min(process.asked_to_end, now_);
   }
@@ -340,7 +370,7 @@ void World::perform(const effect::SignalProcess& effect) {
     return schedule(Duration::zero(), What::ends, effect.slot, killed_by(signals::sigkill));
   }
   if (effect.signal != rule.stop_signal || process.stop_signalled) return;
-  check_stop_signal(effect.slot);
+  if (!being_stopped) check_stop_signal(effect.slot);
   process.stop_signalled = true;
   process.stop_at = now_;
   if (behaviours_[effect.slot].stops_after && !process.hung) {
@@ -423,7 +453,7 @@ void World::perform(const effect::Exit& effect) {
   exit_code_ = effect.code;
   exited_at_ = now_;
   if (now_ - shutdown_at_ > stop_deadline_) broke("the shutdown took longer than its deadline", 0);
-  for (Slot slot = 0; slot <= supervisor_.size(); ++slot) {
+  for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
     if (processes_[slot].alive && now_ - shutdown_at_ < stop_deadline_) broke("left behind at the end", slot);
   }
 }

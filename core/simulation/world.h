@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,6 +75,9 @@ class World {
   void hang(Duration time, Slot slot);
   // Processes spawned from then on, and probes, behave so.
   void change(Duration time, Slot slot, const Behaviour& behaviour);
+  // Another graph, as an operator's update puts it in force.
+  void update(Duration time, std::shared_ptr<const Database> database);
+  Behaviour& newcomers() { return newcomers_; }  // how services behave that an update adds
   void run_until(Duration time);
   // Until nothing is left to happen but what is further away than `horizon`.
   void run_to_rest(Duration horizon = std::chrono::hours(1));
@@ -111,6 +115,7 @@ class World {
     bool waits_for_lock = false;
     bool stop_signalled = false;
     bool hung = false;
+    bool updated = false;  // by what its next start waits for may have changed
     Run run = 0;
     std::uint64_t life = 0;  // events of an earlier life are stale
     Instant stop_at{};
@@ -119,7 +124,7 @@ class World {
     std::vector<Instant> ends;
   };
   // `finishes`: ends as its behaviour has it, unless it hangs; `ends`: whatever it does.
-  enum class What : std::uint8_t { event, finishes, ends, leftovers_end, crash, hangs, changes, watchdog };
+  enum class What : std::uint8_t { event, finishes, ends, leftovers_end, crash, hangs, changes, watchdog, updates };
   struct Happening {
     Instant at;
     std::uint64_t order;
@@ -128,7 +133,7 @@ class World {
     std::uint64_t life;
     ExitStatus status;
     Event event;
-    std::size_t change;  // of `changes`: in changes_
+    std::size_t change;  // of `changes` and `updates`: in changes_ and updates_
     bool operator<(const Happening& other) const { return at != other.at ? at > other.at : order > other.order; }
   };
 
@@ -136,6 +141,7 @@ class World {
   void happen(const Happening& happening);
   bool hears(const Event& event) const;
   void give(const Event& event);
+  void take_over(const std::shared_ptr<const Database>& database);
   void tell_story(std::string_view line);
   void drain();
   void perform(const effect::Spawn& effect);
@@ -160,12 +166,13 @@ class World {
   void broke(std::string_view what, Slot slot);
   std::string_view name(Slot slot) const;
 
-  const Database& database_;
   Supervisor supervisor_;
   std::vector<Behaviour> behaviours_;
   std::vector<Process> processes_;
   std::vector<bool> copiers_;
   std::vector<Behaviour> changes_;
+  Behaviour newcomers_;
+  std::vector<std::shared_ptr<const Database>> updates_;
   Watcher* watcher_ = nullptr;
   bool oracle_ = true;
   std::int32_t last_pid_ = 1;

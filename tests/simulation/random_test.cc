@@ -22,14 +22,14 @@ std::string story(std::uint64_t seed, const World& world) {
   std::string all = "HCRC_SEED=" + std::to_string(seed) + " HCRC_SEEDS=1 simulation-tests [random]\n";
   for (const std::string& line : world.trace()) all += line + '\n';
   const Supervisor& supervisor = world.supervisor();
-  for (Slot slot = 0; slot < supervisor.size(); ++slot) {
+  for (Slot slot = 0; slot < supervisor.slots(); ++slot) {
     const Unit& unit = supervisor.unit(slot);
-    all += std::string(supervisor.database().name(slot)) + ": " + std::string(text(unit.state)) + " phase " +
+    all += std::string(supervisor.name(slot)) + ": " + std::string(text(unit.state)) + " phase " +
            std::to_string(static_cast<int>(unit.phase)) + (unit.wanted ? " wanted" : "") + " facts " +
            std::to_string(unit.facts) + " unmet " + std::to_string(unit.unmet) + " leaving " +
            std::to_string(unit.leaving_dependents);
-    for (const format::EdgeRecord& edge : supervisor.database().dependencies(slot)) {
-      all += " -> " + std::string(supervisor.database().name(edge.service)) + ':' + std::to_string(edge.kinds);
+    for (const Links::Link& link : supervisor.dependencies(slot)) {
+      all += " -> " + std::string(supervisor.name(link.service)) + ":" + std::to_string(link.kinds.bits());
     }
     all += '\n';
   }

@@ -36,6 +36,10 @@ class Graph {
   }
   Service& oneshot(std::string_view name) { return add(name, ServiceType::oneshot); }
   Service& periodic(std::string_view name) { return add(name, ServiceType::periodic); }
+  // One that is there; valid until the next is added.
+  Service& service(std::string_view name) {
+    return *std::find_if(services_.begin(), services_.end(), [name](const Service& one) { return one.name == name; });
+  }
   Graph& edge(std::string_view source, EdgeKind kind, std::string_view target) {
     edges_.push_back({std::string(source), kind, std::string(target)});
     return *this;
