@@ -106,6 +106,7 @@ struct Unit : CountsBelow, CountsAbove {
   Cause cause = Cause::none;  // of the last attempt's end
   Next next = Next::none;
   Copier copier = Copier::off;
+  Role helper = Role::cleanup;  // what it is, with helper_alive
 
   bool wanted = false;
   bool stopped_by_operator = false;
@@ -378,6 +379,8 @@ class Supervisor {
   void stop_now(Slot slot, Instant now);
   void signal_now(Slot slot, Instant now);
   void kill_all(Slot slot, Instant now);
+  void spawn_helper(Slot slot, Role role);
+  void kill_helper(Slot slot);
   void end_leftovers(Slot slot, Instant now);
   void check_gone(Slot slot, Instant now);
   void stop_helper_failed(Slot slot, Role role, Instant now);

@@ -78,9 +78,7 @@ void Supervisor::own_exit(Slot slot, bool leftovers, Instant now) {
   Unit& unit = units_[slot];
   end_watching(slot);
   if (being_stopped(unit)) {
-    if (unit.phase == Phase::stop_command && unit.helper_alive) {
-      push(effect::KillHelper{.slot = slot, .run = unit.run, .role = Role::stop_command});
-    }
+    if (unit.phase == Phase::stop_command) kill_helper(slot);
     return leftovers ? end_leftovers(slot, now) : check_gone(slot, now);
   }
   if (unit.stop_reason == StopReason::condemned) {
@@ -197,9 +195,8 @@ void Supervisor::process_gone(Slot slot, Instant now) {
   const bool ran = unit.phase != Phase::after && unit.run != 0;
   if (rule(slot).cleanup.count != 0 && ran && (being_stopped(unit) || for_good)) {
     unit.phase = Phase::after;
-    unit.helper_alive = true;
     enter(slot, State::stopping, now);
-    push(effect::Spawn{.slot = slot, .run = unit.run, .role = Role::cleanup, .judge_paths = false});
+    spawn_helper(slot, Role::cleanup);
     arm(slot, TimerKind::state, now + stop_timeout(slot, now));
     return;
   }
@@ -306,8 +303,7 @@ void Supervisor::stop_now(Slot slot, Instant now) {
   const format::ServiceRecord& rules = rule(slot);
   if (unit.helper_alive) {  // a cleanup before the start
     unit.phase = Phase::killing;
-    push(effect::KillHelper{.slot = slot, .run = unit.run, .role = Role::cleanup});
-    return;
+    return kill_helper(slot);
   }
   const Milliseconds timeout = stop_timeout(slot, now);
   const bool by_command = rules.stop_command.count != 0;
@@ -324,8 +320,7 @@ void Supervisor::stop_now(Slot slot, Instant now) {
   unit.kill_at = now + timeout;
   if (by_command && (unit.pid != 0 || type_of(rules) == ServiceType::oneshot)) {
     unit.phase = Phase::stop_command;
-    unit.helper_alive = true;
-    push(effect::Spawn{.slot = slot, .run = unit.run, .role = Role::stop_command, .judge_paths = false});
+    spawn_helper(slot, Role::stop_command);
     arm(slot, TimerKind::state, unit.main_alive ? now + timeout / 2 : unit.kill_at);
     if (unit.main_alive) report(ReportKind::stopping, slot);
     return;
@@ -347,6 +342,18 @@ void Supervisor::signal_now(Slot slot, Instant) {
   arm(slot, TimerKind::state, unit.kill_at);
 }
 
+// A cleanup or stop command.
+void Supervisor::spawn_helper(Slot slot, Role role) {
+  units_[slot].helper_alive = true;
+  units_[slot].helper = role;
+  push(effect::Spawn{.slot = slot, .run = units_[slot].run, .role = role, .judge_paths = false});
+}
+
+void Supervisor::kill_helper(Slot slot) {
+  const Unit& unit = units_[slot];
+  if (unit.helper_alive) push(effect::KillHelper{.slot = slot, .run = unit.run, .role = unit.helper});
+}
+
 // SIGKILL to all that the service still has.
 void Supervisor::kill_all(Slot slot, Instant now) {
   Unit& unit = units_[slot];
@@ -355,10 +362,7 @@ void Supervisor::kill_all(Slot slot, Instant now) {
   const bool anything = unit.main_alive || unit.leftovers_pending;
   disarm(slot, TimerKind::state);
   if (!anything && !unit.helper_alive) return process_gone(slot, now);
-  if (unit.helper_alive) {
-    const Role role = unit.phase == Phase::stop_command ? Role::stop_command : Role::cleanup;
-    push(effect::KillHelper{.slot = slot, .run = unit.run, .role = role});
-  }
+  kill_helper(slot);
   if (unit.phase != Phase::after || anything) unit.phase = Phase::killing;
   if (!anything) return;
   report(ReportKind::killing, slot);
@@ -464,8 +468,7 @@ void Supervisor::state_timer(Slot slot, Instant now) {
     case State::held: return enter(slot, State::waiting, now);
     case State::starting:
       if (unit.phase != Phase::before) return condemn(slot, Cause::ready_timeout, now);
-      push(effect::KillHelper{.slot = slot, .run = unit.run, .role = Role::cleanup});
-      return;
+      return kill_helper(slot);
     case State::down:
     case State::up:
     case State::stopping:
@@ -474,9 +477,9 @@ void Supervisor::state_timer(Slot slot, Instant now) {
   }
   switch (unit.phase) {
     case Phase::before:
-    case Phase::after: push(effect::KillHelper{.slot = slot, .run = unit.run, .role = Role::cleanup}); return;
+    case Phase::after: return kill_helper(slot);
     case Phase::stop_command:
-      if (unit.helper_alive) push(effect::KillHelper{.slot = slot, .run = unit.run, .role = Role::stop_command});
+      kill_helper(slot);
       if (unit.main_alive) signal_now(slot, now);
       return;
     case Phase::draining: unit.kill_at = deadline_ - reserve_ / 12; return signal_now(slot, now);

@@ -233,8 +233,7 @@ void Supervisor::spawn_main(Slot slot, Instant now) {
   if (rules.cleanup.count != 0 && unit.phase == Phase::none) {
     ++unit.run;
     unit.phase = Phase::before;
-    unit.helper_alive = true;
-    push(effect::Spawn{.slot = slot, .run = unit.run, .role = Role::cleanup, .judge_paths = false});
+    spawn_helper(slot, Role::cleanup);
     arm(slot, TimerKind::state, now + Milliseconds(rules.stop_timeout_ms));
     return;
   }

@@ -321,9 +321,12 @@ void Supervisor::look_after_anew(Slot slot, const UpdatePlan::Service& planned, 
       arm(slot, TimerKind::run, rules.timeout_ms < 0 ? end_of_time : end);
     }
   }
-  if (unit.phase == Phase::terminating || unit.phase == Phase::leftovers) {
-    unit.kill_at = std::max(now, unit.stop_began + Milliseconds(rules.stop_timeout_ms));
-    arm(slot, TimerKind::state, unit.kill_at);
+  if (unit.phase == Phase::stop_command || unit.phase == Phase::terminating || unit.phase == Phase::leftovers) {
+    const Milliseconds timeout(rules.stop_timeout_ms);
+    unit.kill_at = std::max(now, unit.stop_began + timeout);
+    // A stop command has half the time, unless it is all that there is.
+    const bool half = unit.phase == Phase::stop_command && unit.main_alive;
+    arm(slot, TimerKind::state, half ? std::max(now, unit.stop_began + timeout / 2) : unit.kill_at);
   }
 }
 
