@@ -30,22 +30,24 @@ ExitStatus killed_by(int signal) {
 
 World::World(const Database& database, const Supervisor::Options& options)
     : supervisor_(database, options),
+      checker_(supervisor_, options),
       behaviours_(database.size() + 1),
       processes_(database.size() + 1),
       copiers_(database.size() + 1, false),
-      stop_deadline_(options.stop_deadline) {}
+      stop_deadline_(options.stop_deadline) {
+  const auto changed = [](void* world, Slot slot, State from, State to, Instant now) {
+    static_cast<World*>(world)->checker_.changed(slot, from, to, now);
+    if (Watcher* watcher = static_cast<World*>(world)->watcher_; watcher != nullptr)
+      watcher->changed(now.time_since_epoch(), slot, from, to);
+  };
+  supervisor_.observe(changed, this);
+}
 
 Slot World::slot(std::string_view service) const { return supervisor_.find(service).value_or(supervisor_.command_slot()); }
 
 std::string_view World::name(Slot slot) const { return supervisor_.name(slot); }
 
-void World::watch(Watcher& watcher) {
-  watcher_ = &watcher;
-  const auto changed = [](void* world, Slot slot, State from, State to, Instant now) {
-    static_cast<World*>(world)->watcher_->changed(now.time_since_epoch(), slot, from, to);
-  };
-  supervisor_.observe(changed, this);
-}
+void World::watch(Watcher& watcher) { watcher_ = &watcher; }
 
 void World::boot() {
   supervisor_.boot(now_);
@@ -190,6 +192,7 @@ void World::give(const Event& event) {
   if (const auto* start = std::get_if<event::Start>(&event)) note("operator: start ", start->slot);
   if (const auto* stop = std::get_if<event::Stop>(&event)) note("operator: stop ", stop->slot);
   if (const auto* restart = std::get_if<event::Restart>(&event)) note("operator: restart ", restart->slot);
+  checker_.event(event, now_);
   supervisor_.handle(event, now_);
   drain();
 }
@@ -205,6 +208,7 @@ void World::take_over(const std::shared_ptr<const Database>& database) {
   behaviours_.resize(supervisor_.slots());
   processes_.resize(supervisor_.slots());
   copiers_.resize(supervisor_.slots(), false);
+  checker_.updated();
   taken.resize(supervisor_.slots(), false);
   for (Process& process : processes_) process.updated = true;
   for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
@@ -222,10 +226,14 @@ void World::drain() {
   ++draining_;
   while (const auto effect = supervisor_.next(now_)) {
     ++steps_;
+    checker_.effect(*effect, now_);
     std::visit([this](const auto& one) { perform(one); }, *effect);
   }
   // Answers that come while an effect is performed drain within: only the outermost sees an event's work done.
-  if (--draining_ == 0 && oracle_ && !exit_code_) {
+  if (--draining_ != 0) return;
+  checker_.settled();
+  for (const std::string& problem : checker_.take_problems()) broke(problem, supervisor_.command_slot());
+  if (oracle_ && !exit_code_) {
     if (const auto problem = disagreement(supervisor_)) broke(*problem, supervisor_.command_slot());
   }
 }

@@ -20,6 +20,7 @@
 #include "core/database.h"
 #include "core/event.h"
 #include "core/random.h"
+#include "core/simulation/checker.h"
 #include "core/supervisor.h"
 
 namespace hcrc::simulation {
@@ -167,6 +168,7 @@ class World {
   std::string_view name(Slot slot) const;
 
   Supervisor supervisor_;
+  Checker checker_;
   std::vector<Behaviour> behaviours_;
   std::vector<Process> processes_;
   std::vector<bool> copiers_;

@@ -74,6 +74,7 @@ TEST_CASE("the table of moves in docs/state-machine.md is the code's") {
     world.run_until(300s);
     if (!world.exited()) world.at(301s, event::Shutdown{.signal = 15, .code = 0});
     world.run_until(400s);
+    INFO((world.broken().empty() ? std::string() : world.broken().front()));
     REQUIRE(world.broken().empty());
   }
   const Moves table = written_down();
