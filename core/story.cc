@@ -408,6 +408,8 @@ void why_waiting(const Supervisor& supervisor, Slot slot, TextWriter& line) {
   }
   if (unit.bound_active > 0) {
     line.put("waits until what is bound to it is down");
+  } else if (unit.logger && supervisor.departing() > 0) {
+    line.put("waits until the loggers that an update changes are down");
   } else if (unit.added && supervisor.departing() > 0) {
     line.put("waits until what the update removed is down");
   }

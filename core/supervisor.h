@@ -137,6 +137,7 @@ struct Unit : CountsBelow, CountsAbove {
   // Of updates.
   bool vacant = false;        // there is no service in this slot
   bool departing = false;     // its run belongs to an earlier graph: it goes down by what that says
+  bool read_logs = false;     // it departs, and its run reads the pipes of others
   bool removed = false;       // it departs, and there is no such service any more
   bool added = false;         // it is new, and starts when what the update removed is gone
   bool care_changed = false;  // its health checks are to begin anew
@@ -242,6 +243,7 @@ class Supervisor {
   const Definition& definition(Slot slot) const { return definitions_[slot]; }
   const Unit& unit(Slot slot) const { return units_[slot]; }
   const format::ServiceRecord& rule(Slot slot) const { return *rules_[slot]; }
+  const Links& links() const { return links_; }
   std::span<const Links::Link> dependencies(Slot slot) const {
     return units_[slot].departing ? links_.old_dependencies(slot) : links_.dependencies(slot);
   }
@@ -425,6 +427,7 @@ class Supervisor {
   void take_over(const Update& update, const UpdatePlan& plan, Rooms& rooms, Instant now);
   void change_definition(Slot slot, const UpdatePlan::Service& planned, Instant now);
   void remove(Slot slot, Instant now);
+  void send_off(Slot slot);
   void depart(Slot slot, Instant now);
   void start_over(Slot slot, Instant now);
   void vacate(Slot slot, Instant now);
@@ -496,7 +499,8 @@ class Supervisor {
   std::uint32_t copiers_ = 0;
   std::uint32_t departing_ = 0;
   std::uint32_t removed_ = 0;  // of those that depart
-  bool updating_ = false;      // something departs, or did a moment ago
+  std::uint32_t read_logs_ = 0;
+  bool updating_ = false;  // something departs, or did a moment ago
   Instant updated_at_ = end_of_time;
   UpdateCounts last_update_;
   bool was_settled_ = false;

@@ -185,7 +185,8 @@ void Supervisor::try_start(Slot slot, Instant now) {
   Unit& unit = units_[slot];
   if (step_ != Step::running || (unit.facts & gone) != 0 || !unit.wanted) return;
   if (unit.unmet > 0 || unit.bound_active > 0) return;
-  if (unit.added && removed_ > 0) return;  // what is removed may hold what this one needs: a port, a lock, a folder
+  if (unit.logger && read_logs_ > 0) return;  // two that read one pipe would cut its lines
+  if (unit.added && removed_ > 0) return;     // what is removed may hold what this one needs: a port, a lock, a folder
   if (unit.fresh) {
     if (unit.unpassed > 0) return;
     if (unit.log_closed > 0 && !unit.log_waited) {

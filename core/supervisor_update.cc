@@ -173,7 +173,7 @@ void Supervisor::take_over(const Update& update, const UpdatePlan& plan, Rooms& 
   if (update.stop_deadline) options_.stop_deadline = *update.stop_deadline;
 
   last_update_ = {};
-  departing_ = removed_ = 0;
+  departing_ = removed_ = read_logs_ = 0;
   for (std::uint32_t place = 0; place < database_->size(); ++place) {
     const Slot slot = slot_at_[place];
     units_[slot].env_skipped = !update.env_skipped.empty() && update.env_skipped[place];
@@ -195,12 +195,8 @@ void Supervisor::take_over(const Update& update, const UpdatePlan& plan, Rooms& 
 
 void Supervisor::change_definition(Slot slot, const UpdatePlan::Service& planned, Instant now) {
   Unit& unit = units_[slot];
-  unit.departing = unit.removed = false;
-  if (planned.before && !same_run(planned.fate) && !may_change_now(slot)) {
-    unit.departing = true;
-    ++departing_;
-    return;
-  }
+  unit.departing = unit.removed = unit.read_logs = false;
+  if (planned.before && !same_run(planned.fate) && !may_change_now(slot)) return send_off(slot);
   definitions_[slot] = definition_of(database_, place_[slot]);
   rules_[slot] = definitions_[slot].record;
   if (!planned.before) {
@@ -217,11 +213,23 @@ void Supervisor::change_definition(Slot slot, const UpdatePlan::Service& planned
 
 void Supervisor::remove(Slot slot, Instant now) {
   Unit& unit = units_[slot];
-  unit.departing = unit.removed = !may_change_now(slot);
   unit.wanted = unit.started_by_operator = unit.stopped_by_operator = false;
-  if (!unit.departing) return vacate(slot, now);
-  ++departing_;
+  unit.departing = unit.removed = unit.read_logs = false;
+  if (may_change_now(slot)) return vacate(slot, now);
+  send_off(slot);
+  unit.removed = true;
   ++removed_;
+}
+
+void Supervisor::send_off(Slot slot) {
+  Unit& unit = units_[slot];
+  unit.departing = true;
+  ++departing_;
+  const Definition& definition = definitions_[slot];
+  unit.read_logs = std::ranges::any_of(definition.database->dependents(definition.index), [](const auto& edge) {
+    return EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).has(EdgeKind::log_to);
+  });
+  if (unit.read_logs) ++read_logs_;
 }
 
 // A departing service has no process any more.
@@ -229,12 +237,14 @@ void Supervisor::depart(Slot slot, Instant now) {
   Unit& unit = units_[slot];
   assert((unit.facts & (active_fact | leaving)) == 0);
   if (unit.copier == Copier::on) {
-    // It carries the pipes of the old definition.
+    // It carries the pipes that the old definition reads.
     unit.copier = Copier::ending;
     push(effect::StopCopier{.slot = slot});
   }
+  if (unit.copier == Copier::ending) return;
   unit.departing = false;
   --departing_;
+  if (std::exchange(unit.read_logs, false) && --read_logs_ == 0) touch_all();
   if (unit.removed) {
     vacate(slot, now);
     // What was added may have waited for the last one.

@@ -84,9 +84,9 @@ class Oracle {
                        });
   }
 
-  bool removed_runs() const {
+  bool any_departs(bool Unit::* which) const {
     for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
-      if (supervisor_.unit(slot).removed) return true;
+      if (supervisor_.unit(slot).*which) return true;
     }
     return false;
   }
@@ -128,13 +128,15 @@ class Oracle {
     const bool bound = any_dependent(slot, [this](EdgeKinds kinds, Slot other) {
       return kinds.has(EdgeKind::binds_to) && supervisor_.unit(other).active();
     });
-    return !waits && !bound && !(unit.added && removed_runs());
+    return !waits && !bound && !(unit.added && any_departs(&Unit::removed)) &&
+           !(unit.logger && any_departs(&Unit::read_logs));
   }
 
   std::optional<std::string> look_at(Slot slot) const {
     const Unit& unit = supervisor_.unit(slot);
     if (auto problem = look_at_definition(slot)) return problem;
-    if (unit.departing && !unit.active() && !supervisor_.shutting_down()) return "it has no process, and does not depart";
+    if (unit.departing && !unit.active() && unit.copier == Copier::off && !supervisor_.shutting_down())
+      return "it has no process, and does not depart";
     if (supervisor_.settled(slot) != judged_[slot].settled) return "settled is not as it should be";
     if (unit.state == State::waiting && unit.phase == Phase::none && may_start(slot))
       return "nothing keeps it from starting";
@@ -149,7 +151,7 @@ class Oracle {
       });
       if (!any) return "no dependent keeps it from stopping";
     }
-    if (!unit.wanted && (unit.state == State::waiting || unit.state == State::backoff || unit.state == State::held)) {
+    if (!unit.wanted && !unit.departing && (unit.state == State::waiting || unit.state == State::backoff || unit.state == State::held)) {
       return "nothing wants it, and yet it waits";
     }
     return std::nullopt;
