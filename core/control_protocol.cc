@@ -12,8 +12,8 @@ namespace hcrc {
 
 namespace {
 
-constexpr std::array all_verbs{Verb::status,  Verb::list,   Verb::why,  Verb::start,  Verb::stop,
-                               Verb::restart, Verb::signal, Verb::wait, Verb::health, Verb::shutdown};
+constexpr std::array all_verbs{Verb::status, Verb::list, Verb::why,    Verb::start,  Verb::stop,    Verb::restart,
+                               Verb::signal, Verb::wait, Verb::health, Verb::update, Verb::shutdown};
 constexpr std::string_view blanks = " \t";
 
 bool is_control(char character) {
@@ -68,6 +68,7 @@ NameCount names_of(Verb verb) {
     case Verb::status:
     case Verb::wait: return {0, SIZE_MAX};
     case Verb::why:
+    case Verb::update:
     case Verb::signal: return {1, 1};
     case Verb::start:
     case Verb::stop:
@@ -79,6 +80,7 @@ NameCount names_of(Verb verb) {
 Parsed check_names(const Request& request) {
   const auto [least, most] = names_of(request.verb);
   const std::size_t count = request.names.count();
+  if (request.verb == Verb::update && count != 1) return refuse({"update takes the path of one database, without blanks"});
   if (count < least) return refuse({text(request.verb), " needs the name of a service"});
   if (count <= most) return {};
   if (most == 0) return refuse({text(request.verb), " takes no name, not '", shown(request.names.front()), "'"});
@@ -153,6 +155,12 @@ Parsed parse_arguments(Request& request, std::string_view rest) {
         request.no_wait = request.no_wait || option == "--no-wait";
         return option == "--no-wait";
       });
+    case Verb::update:
+      return parse_flags(request.verb, rest, [&](std::string_view option) {
+        request.no_wait = request.no_wait || option == "--no-wait";
+        request.dry_run = request.dry_run || option == "--dry-run";
+        return option == "--no-wait" || option == "--dry-run";
+      });
     case Verb::signal: return parse_signal(request, rest);
     case Verb::wait: return parse_wait(request, rest);
     case Verb::shutdown: return parse_shutdown(request, rest);
@@ -173,6 +181,7 @@ std::string_view text(Verb verb) {
     case Verb::signal: return "signal";
     case Verb::wait: return "wait";
     case Verb::health: return "health";
+    case Verb::update: return "update";
     case Verb::shutdown: return "shutdown";
   }
   return "";
@@ -209,7 +218,7 @@ std::expected<Request, RequestError> parse_request(std::string_view line) {
   if (!verb) {
     const std::string_view what = word.empty() ? "an empty request" : "no verb '";
     return refuse({what, shown(word), word.empty() ? "" : "'",
-                   ": one of status, list, why, start, stop, restart, signal, wait, health, shutdown"});
+                   ": one of status, list, why, start, stop, restart, signal, wait, health, update, shutdown"});
   }
   Request request;
   request.verb = *verb;
@@ -292,6 +301,12 @@ void write(JsonLine& line, const ServiceStatus& service) {
 
 void write_why(JsonLine& line, std::string_view sentence) {
   line.begin_object().text("why", sentence, bounds::story_line_bytes).end_object();
+}
+
+void write_change(JsonLine& line, std::string_view name, std::string_view does, std::string_view along_with) {
+  line.begin_object().begin_object("update").text("name", name).text("does", does);
+  put_text(line, "along_with", along_with, SIZE_MAX);
+  line.end_object().end_object();
 }
 
 void write_listed(JsonLine& line, std::string_view name, ServiceType type, std::string_view description) {

@@ -33,7 +33,7 @@ inline constexpr std::uint8_t usage = 100;
 inline constexpr std::uint8_t system = 111;
 }  // namespace exit_code
 
-enum class Verb : std::uint8_t { status, list, why, start, stop, restart, signal, wait, health, shutdown };
+enum class Verb : std::uint8_t { status, list, why, start, stop, restart, signal, wait, health, update, shutdown };
 std::string_view text(Verb verb);
 
 enum class WaitFor : std::uint8_t { up, down, settled };
@@ -81,8 +81,9 @@ class Names {
 // A request that is well formed; whether its names exist is not known here. Its views are of the line it was parsed from.
 struct Request {
   Verb verb = Verb::status;
-  Names names;                            // why, signal: exactly one; start, stop, restart: at least one
-  bool no_wait = false;                   // start, stop, restart: the answer comes as soon as it is begun
+  Names names;           // why, signal: exactly one; start, stop, restart: at least one; update: the path of a database
+  bool no_wait = false;  // start, stop, restart, update: the answer comes as soon as it is begun
+  bool dry_run = false;  // update: only told
   WaitFor wait_for = WaitFor::settled;    // wait
   int signal = 0;                         // signal
   std::optional<std::uint8_t> exit_code;  // shutdown
@@ -132,6 +133,8 @@ struct NodeStatus {
 void write(JsonLine& line, const NodeStatus& node);
 void write(JsonLine& line, const ServiceStatus& service);
 void write_why(JsonLine& line, std::string_view sentence);
+// {"update":{"name":...,"does":...,"along_with":...}}
+void write_change(JsonLine& line, std::string_view name, std::string_view does, std::string_view along_with);
 void write_listed(JsonLine& line, std::string_view name, ServiceType type, std::string_view description);
 
 // The result: "ok" where code is 0, "failed" for 1, "error" for any other. Without a text there is none in the line.

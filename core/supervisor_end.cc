@@ -505,7 +505,8 @@ void Supervisor::tend_logger(Slot slot, Instant now) {
   if (unit.main_alive || unit.copier != Copier::off || unit.active_producers == 0 || step_ >= Step::loggers) {
     return disarm(slot, TimerKind::copier);
   }
-  const bool for_good = unit.state == State::failed || unit.state == State::skipped || unit.state == State::down;
+  const bool stays_down = unit.state == State::down && (!unit.wanted || unit.ended);
+  const bool for_good = unit.state == State::failed || unit.state == State::skipped || stays_down;
   if (for_good || step_ != Step::running) return timer(slot, TimerKind::copier, now);
   const std::uint32_t key = slot * timer_kinds + static_cast<std::uint32_t>(TimerKind::copier);
   if (!timers_.armed(key)) arm(slot, TimerKind::copier, now + Milliseconds(5'000));

@@ -73,6 +73,18 @@ void find_along(const Database& next, UpdatePlan& plan) {
 
 }  // namespace
 
+std::string_view text(Fate fate) {
+  switch (fate) {
+    case Fate::kept: return "kept";
+    case Fate::in_place: return "in-place";
+    case Fate::restarted: return "restarted";
+    case Fate::along: return "restarted-along";
+    case Fate::added: return "added";
+    case Fate::removed: return "removed";
+  }
+  return "";
+}
+
 Definition definition_of(const std::shared_ptr<const Database>& database, std::uint32_t index) {
   return {.database = database, .record = &database->service(index), .index = index};
 }

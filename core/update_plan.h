@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "core/database.h"
@@ -36,6 +37,7 @@ enum class Fate : std::uint8_t {
   removed,  // stopped
 };
 inline constexpr std::size_t fates = 6;
+std::string_view text(Fate fate);  // as it stands in JSON: "restarted-along"
 
 struct UpdatePlan {
   struct Service {

@@ -42,6 +42,7 @@ bool waits(Verb verb) {
     case Verb::start:
     case Verb::stop:
     case Verb::restart:
+    case Verb::update:
     case Verb::wait: return true;
     case Verb::status:
     case Verb::list:
@@ -160,6 +161,39 @@ std::uint8_t health(const Command& command, const RuntimeSearch& search, const P
   return ending.code;
 }
 
+// "! web   restarted along with base": the signs of hcrc-compile --diff.
+std::string change_line(const JsonValue& change) {
+  const auto member = [&change](std::string_view key) {
+    const auto value = change.member(key);
+    return value ? for_terminal(value->string().value_or("")) : std::string();
+  };
+  const std::string does = member("does"), along = member("along_with");
+  if (does == "kept") return {};
+  const char sign = does == "added" ? '+' : does == "removed" ? '-' : does == "in-place" ? '=' : '!';
+  const std::string words = does == "in-place" ? "in place" : does == "removed" ? "removed: stopped" : does;
+  return fmt::format("{} {:<12}{}\n", sign, member("name"),
+                     along.empty() ? " " + words : fmt::format(" restarted along with {}", along));
+}
+
+// What is kept is counted.
+std::uint8_t update(const Command& command, const RuntimeSearch& search, const Patience& patience) {
+  std::size_t kept = 0;
+  bool any = false;
+  const Ending ending = converse(search, command.request, patience, [&](const JsonValue& line) {
+    const auto change = line.member("update");
+    if (!change) return;
+    const std::string text = change_line(*change);
+    kept += text.empty() ? 1 : 0;
+    any = true;
+    say(text);
+    std::fflush(stdout);
+  });
+  if (any && kept > 0) say(fmt::format("{} as before\n", kept));
+  if (ending.kind != Ending::Kind::timed_out || !command.timeout) return finish(ending);
+  complain("timed out after " + format_duration(*command.timeout) + ", and the runtime goes on with it: see hcrc status");
+  return ending.code;
+}
+
 std::uint8_t ask(const Command& command, const RuntimeSearch& search, const Patience& patience) {
   std::string out;
   const Ending ending = converse(search, command.request, patience, [&](const JsonValue& line) {
@@ -176,6 +210,7 @@ std::uint8_t dispatch(const Command& command, const RuntimeSearch& search, const
     case Verb::status: return command.watch ? watch(command, search, patience) : status(command, search, patience);
     case Verb::wait: return wait(command, search, patience);
     case Verb::health: return health(command, search, patience);
+    case Verb::update: return update(command, search, patience);
     case Verb::list:
     case Verb::why:
     case Verb::start:

@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -29,6 +30,8 @@ struct Words {
   bool json = false;
   bool watch = false;
   bool no_wait = false;
+  bool dry_run = false;
+  std::string database;  // of update
   bool up = false;
   bool down = false;
   bool settled = false;
@@ -135,6 +138,12 @@ class CommandLine {
     add_name(signal);
     signal->add_option("SIG", words_.signal, "Such as HUP or SIGUSR1")->required()->type_name("");
 
+    CLI::App* update = add(Verb::update, "Puts another database in force: restarts, stops and starts only what changes");
+    update->add_option("DB", words_.database, "The database, as hcrc-compile wrote it")->required()->type_name("");
+    CLI::Option* dry_run = update->add_flag("--dry-run", words_.dry_run, "Only tell what would be done");
+    CLI::Option* no_wait = update->add_flag("--no-wait", words_.no_wait, "Do not wait until it is done")->excludes(dry_run);
+    add_timeout(update, "How long to wait for it at most, such as 30s; it goes on all the same")->excludes(no_wait);
+
     CLI::App* shutdown = add(Verb::shutdown, "Stops the node");
     shutdown->add_option("--exit-code", words_.exit_code, "What the runtime then exits with: 0 to 255")->type_name("N");
   }
@@ -211,6 +220,14 @@ class CommandLine {
                     .watch = words_.watch,
                     .timeout = {}};
     if (!words_.name.empty()) words_.names.push_back(words_.name);
+    if (verb == Verb::update) {
+      // The runtime reads it, and may be in another folder.
+      const std::string path = std::filesystem::absolute(words_.database).string();
+      if (!can_be_name(path)) {
+        return mistake("the path '" + path + "' holds blanks or control characters: copy or link it elsewhere", "update");
+      }
+      words_.names.push_back(path);
+    }
     for (const std::string& name : words_.names) {
       if (!can_be_name(name))
         return Finished{.code = exit_code::no_such_service, .text = "no service can be named '" + name + "'"};
@@ -218,6 +235,7 @@ class CommandLine {
     }
     if (!words_.signal.empty()) command.request += ' ' + words_.signal;
     if (words_.no_wait) command.request += " --no-wait";
+    if (words_.dry_run) command.request += " --dry-run";
     if (words_.up) command.request += " --up";
     if (words_.down) command.request += " --down";
     if (words_.settled) command.request += " --settled";

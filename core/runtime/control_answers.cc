@@ -55,6 +55,7 @@ Progress ControlAnswers::answer(const Request& request, ControlAnswer& answer) {
     case Verb::signal: return signal(request, answer);
     case Verb::wait: return wait(request, answer);
     case Verb::health: return health(answer);
+    case Verb::update: return update(request, answer);
     case Verb::shutdown: return shutdown(request, answer);
   }
   return Progress::done;
@@ -311,6 +312,58 @@ Progress ControlAnswers::health(ControlAnswer& answer) {
   hcrc::why(supervisor, *worst, EventLoop::now(), reason);
   if (!reason.view().empty()) line.put(": ").put(reason.view());
   return answer.fail(exit_code::failed, line.view());
+}
+
+// The cursor's stage is the ticket of the job; its index the next service to tell of.
+Progress ControlAnswers::update(const Request& request, ControlAnswer& answer) {
+  ControlAnswer::Cursor& cursor = answer.cursor();
+  if (cursor.stage == 0) {
+    if (!request.names.front().starts_with('/')) {
+      return answer.fail(exit_code::usage, "the database's path must begin with '/'");
+    }
+    if (node_.supervisor().shutting_down()) {
+      return answer.fail(exit_code::failed, "the node is stopping: nothing is updated any more");
+    }
+    cursor.stage = node_.begin_update(request.names.front(), request.dry_run);
+    if (cursor.stage == 0) return Progress::waiting;
+  }
+  const UpdateJob& job = node_.update_job();
+  if (job.ticket != cursor.stage)
+    return answer.fail(exit_code::failed, "another update has come in between: see hcrc status");
+  switch (job.state) {
+    case UpdateJob::State::none:
+    case UpdateJob::State::reading: return Progress::waiting;
+    case UpdateJob::State::failed: return answer.fail(exit_code::failed, job.sentence);
+    case UpdateJob::State::done: break;
+  }
+  for (; cursor.index < job.services.size(); ++cursor.index) {
+    const UpdateJob::Service& service = job.services[cursor.index];
+    JsonLine line = answer.line();
+    write_change(line, service.name, text(service.fate), service.along_with);
+    if (!answer.put(line)) return Progress::more;
+  }
+  if (request.no_wait || job.only_tell) return answer.ok();
+  return updated(job, answer);
+}
+
+// Whether what the update stops is down, and what it starts has come to where it stays.
+Progress ControlAnswers::updated(const UpdateJob& job, ControlAnswer& answer) {
+  const Supervisor& supervisor = node_.supervisor();
+  if (supervisor.shutting_down()) return answer.fail(exit_code::failed, "the node is stopping");
+  if (supervisor.departing() > 0 || supervisor.unsettled() > 0) return Progress::waiting;
+  for (const UpdateJob::Service& service : job.services) {
+    if (service.fate == Fate::kept || service.fate == Fate::in_place || service.fate == Fate::removed) continue;
+    const auto slot = supervisor.find(service.name);
+    if (!slot || is_bundle(supervisor, *slot)) continue;
+    const Unit& unit = supervisor.unit(*slot);
+    if (!unit.wanted || is_up(unit)) continue;
+    Line bytes;
+    TextWriter line(bytes);
+    line.put("the new graph is in force, but ").put(service.name).put(" is ").put(state_in_words(unit)).put(": ");
+    hcrc::why(supervisor, *slot, EventLoop::now(), line);
+    return answer.fail(exit_code::failed, line.view());
+  }
+  return answer.ok();
 }
 
 Progress ControlAnswers::shutdown(const Request& request, ControlAnswer& answer) {

@@ -44,8 +44,9 @@ std::string_view variable(const char* name) {
 }
 
 int run(const hcrc::InitOptions& options, const hcrc::RuntimeFacts& facts) {
-  auto database = hcrc::read_database(options.db);
-  if (!database) return fail(bad_database, database.error());
+  auto read = hcrc::read_database(options.db);
+  if (!read) return fail(bad_database, read.error());
+  const auto database = std::make_shared<const hcrc::Database>(std::move(*read));
 
   hcrc::Shell::Setup setup;
   setup.db_path = options.db;
@@ -58,6 +59,7 @@ int run(const hcrc::InitOptions& options, const hcrc::RuntimeFacts& facts) {
   supervisor.command_wait = options.command_wait;
   supervisor.essential_exhausted = options.on_exhausted;
   supervisor.seed = options.seed.value_or(random_seed());
+  setup.stop_deadline_given = options.stop_deadline.has_value();
   if (options.stop_deadline) {
     supervisor.stop_deadline = *options.stop_deadline;
   } else if (database->header().stop_deadline_ms >= 0) {
@@ -81,7 +83,7 @@ int run(const hcrc::InitOptions& options, const hcrc::RuntimeFacts& facts) {
   console->set_verbosity(options.verbosity);
   if (!run_dir) console->line(run_dir.error().sentence);
 
-  const auto shell = std::make_unique<hcrc::Shell>(*database, std::move(setup), facts, *console);
+  const auto shell = std::make_unique<hcrc::Shell>(database, std::move(setup), facts, *console);
   std::optional<hcrc::RunDir> folder;
   if (run_dir) folder.emplace(std::move(*run_dir));
   if (const auto opened = shell->open(std::move(folder)); !opened) return fail(system_failure, opened.error());

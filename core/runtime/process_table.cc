@@ -1,10 +1,18 @@
 #include "core/runtime/process_table.h"
 
 #include <bit>
+#include <utility>
 
 namespace hcrc {
 
 ProcessTable::ProcessTable(std::size_t children) : places_(std::bit_ceil(2 * children + 2)), most_(children) {}
+
+void ProcessTable::make_room(std::size_t children) {
+  if (children <= most_) return;
+  ProcessTable larger(children);
+  each([&larger](const Child& child) { [[maybe_unused]] const bool added = larger.add(child); });
+  *this = std::move(larger);
+}
 
 std::size_t ProcessTable::place_of(pid_t pid) const {
   std::size_t place = home(pid);

@@ -14,7 +14,8 @@
 namespace hcrc {
 
 // What a child of the runtime is to the service in its slot.
-enum class ChildKind : std::uint8_t { main, helper, probe, lock_waiter, copier };
+// `reader` reads a database for an update, and `drain` what is left in a pipe; they belong to no service.
+enum class ChildKind : std::uint8_t { main, helper, probe, lock_waiter, copier, reader, drain };
 
 struct Child {
   pid_t pid = 0;
@@ -24,11 +25,14 @@ struct Child {
 };
 
 // Linear probing over a table that is at most half full; removal closes the gap, so there are no tombstones and look-ups
-// stay short however long the node lives. Allocates at construction only.
+// stay short however long the node lives. Allocates at construction and by make_room() only.
 class ProcessTable {
  public:
   // At most `children` at once.
   explicit ProcessTable(std::size_t children);
+
+  // Room for more; allocates.
+  void make_room(std::size_t children);
 
   [[nodiscard]] bool add(const Child& child);  // false: the table is full
   std::optional<Child> find(pid_t pid) const;

@@ -26,10 +26,6 @@ constexpr int stop_by_engine = 37;
 // Their watchers are the first.
 constexpr std::array<int, 4> stop_signals = {SIGTERM, SIGINT, SIGPWR, stop_by_engine};
 
-// At most this many children at once for each service: its own process, a helper, a probe, one waiting for its lock, and its
-// copier; and CMD.
-constexpr std::size_t children_of_a_service = 5;
-
 // What a panic still knows: the children, which it asks to end.
 const ProcessTable* panicking_table = nullptr;
 pid_t panicking_pid = 0;  // a fork of ours that panics before its exec must end nobody
@@ -42,39 +38,23 @@ void end_children() {
   });
 }
 
-bool checks_by_socket(const format::ServiceRecord& rule) {
-  const auto ready = static_cast<ReadyKind>(rule.ready_kind);
-  const auto health = static_cast<HealthKind>(rule.health_kind);
-  return ready == ReadyKind::tcp || ready == ReadyKind::http || health == HealthKind::tcp || health == HealthKind::http;
-}
-
 }  // namespace
 
-Shell::Shell(const Database& database, Setup setup, const RuntimeFacts& facts, Console& console)
-    : database_(database),
-      setup_(std::move(setup)),
+Shell::Shell(std::shared_ptr<const Database> database, Setup setup, const RuntimeFacts& facts, Console& console)
+    : setup_(std::move(setup)),
+      facts_(facts),
+      first_path_(setup_.db_path),
       console_(console),
-      supervisor_(database, setup_.supervisor),
+      supervisor_(std::move(database), setup_.supervisor),
       spawner_(facts),
-      pipes_(database),
-      table_(children_of_a_service * database.size() + 1),
-      answers_(*this),
-      services_(database.size() + 1) {
+      pipes_(supervisor_),
+      table_(0),
+      answers_(*this) {
   panicking_table = &table_;
   panicking_pid = getpid();
   set_panic_hook(end_children);
-  spared_.reserve((children_of_a_service + 1) * database.size() + 1);
-  for (Slot slot = 0; slot <= database.size(); ++slot) {
-    Service& one = services_[slot];
-    for (Process* process : {&one.main, &one.helper, &one.probe}) {
-      process->shell = this;
-      process->slot = slot;
-    }
-    if (slot == database.size() || !checks_by_socket(database.service(slot))) continue;
-    one.checks = std::make_unique<Checks>();
-    one.checks->ready_address.assign(spawner_.address(database, slot, database.service(slot).ready_address));
-    one.checks->health_address.assign(spawner_.address(database, slot, database.service(slot).health_address));
-  }
+  if (const auto made = make_room(supervisor_.slots()); !made) panic("there is not enough memory for the services");
+  for (Slot slot = 0; slot < supervisor_.slots(); ++slot) refresh_checks(slot);
 }
 
 Shell::~Shell() {
@@ -96,7 +76,7 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
       console_.line(opened.error().sentence);
     }
   }
-  if (database_.header().socket_group_set != 0) {
+  if (supervisor_.database().header().socket_group_set != 0) {
     console_.line("socket-group is not honoured yet: the control socket is for root and the runtime's own user alone");
   }
   if (!notify_.usable()) supervisor_.without_notify();
@@ -117,7 +97,7 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
             (!shell->setup_.pid1 && Descriptor(::open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY)))) {
           return shell->dispatch(event::Shutdown{.signal = signal, .code = 0});
         }
-        shell->console_.line("SIGHUP changes nothing yet: to take over another database, restart the node");
+        shell->update_by_signal();
       },
       this);
   signals_[next++].start(loop_, SIGUSR1, [](void* shell, int) { static_cast<Shell*>(shell)->tell_status(); }, this);
@@ -190,11 +170,13 @@ void Shell::perform(const Effect& effect) {
 }
 
 void Shell::turn_end() {
+  if (updating_ && supervisor_.departing() == 0) end_update();
   if (changed_) {
     changed_ = false;
     control_.poke();
   }
-  const Instant next = std::min({supervisor_.deadline(), control_.next_deadline(), notify_.next_deadline(), look_again_});
+  const Instant next =
+      std::min({supervisor_.deadline(), control_.next_deadline(), notify_.next_deadline(), reader_.deadline(), look_again_});
   loop_.set_deadline(next, [](void* shell) { static_cast<Shell*>(shell)->tick(); }, this);
 }
 
@@ -203,6 +185,7 @@ void Shell::tick() {
   while (supervisor_.deadline() <= now) dispatch(event::Tick{});
   control_.expire(now);
   notify_.expire(now);
+  reader_.expire(now);
   if (look_again_ <= now) look_for_orphans();
 }
 
@@ -270,6 +253,10 @@ void Shell::do_it(const effect::Probe& effect) {
                                                 .reason = result.text.view()});
     }
   };
+  if (!one.checks) {  // there was no memory for it: nothing is known
+    return dispatch(
+        event::ProbeDone{.slot = effect.slot, .run = effect.run, .probe = effect.probe, .good = true, .reason = {}});
+  }
   const auto known = one.checks->probe.start(loop_, http ? ProbeKind::http : ProbeKind::tcp,
                                              (effect.health ? one.checks->health_address : one.checks->ready_address).view(),
                                              Answered::by, &one.probe);

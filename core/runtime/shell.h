@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@
 #include "core/runtime/console.h"
 #include "core/runtime/control_answers.h"
 #include "core/runtime/control_socket.h"
+#include "core/runtime/database_reader.h"
 #include "core/runtime/event_loop.h"
 #include "core/runtime/leftovers.h"
 #include "core/runtime/log_pipes.h"
@@ -43,13 +45,14 @@ class Shell final : public NodeView {
   struct Setup {
     Supervisor::Options supervisor;
     std::string db_path;
-    std::span<char* const> command;  // CMD, NULL-terminated
-    int notify_fd = -1;              // outward readiness
-    std::string notify_socket;       // the runtime's own NOTIFY_SOCKET; empty where there is none
+    bool stop_deadline_given = false;  // by option or variable, which go before node.toml
+    std::span<char* const> command;    // CMD, NULL-terminated
+    int notify_fd = -1;                // outward readiness
+    std::string notify_socket;         // the runtime's own NOTIFY_SOCKET; empty where there is none
     bool pid1 = false;
   };
 
-  Shell(const Database& database, Setup setup, const RuntimeFacts& facts, Console& console);
+  Shell(std::shared_ptr<const Database> database, Setup setup, const RuntimeFacts& facts, Console& console);
   ~Shell();
   Shell(const Shell&) = delete;
   Shell& operator=(const Shell&) = delete;
@@ -66,6 +69,8 @@ class Shell final : public NodeView {
   std::string_view status_text(Slot slot) const override { return services_[slot].status.view(); }
   std::string_view db_path() const override { return setup_.db_path; }
   void command(const Event& event) override { dispatch(event); }
+  std::uint32_t begin_update(std::string_view path, bool only_tell) override;
+  const UpdateJob& update_job() const override { return update_job_; }
 
  private:
   // A child before and after its exec: its answer comes over a pipe.
@@ -93,8 +98,9 @@ class Shell final : public NodeView {
   struct Service {
     Process main;
     Process helper;
-    Process probe;                   // of [ready] and [health] exec
-    std::unique_ptr<Checks> checks;  // where [ready] or [health] is tcp or http
+    Process probe;                              // of [ready] and [health] exec
+    std::unique_ptr<Checks> checks;             // where [ready] or [health] is tcp or http
+    std::shared_ptr<const Database> checks_of;  // the database that they were taken from
     std::uint32_t probe_number = 0;
     Run probe_run = 0;
     pid_t session = 0;  // of the last run's own process
@@ -130,6 +136,15 @@ class Shell final : public NodeView {
   void turn_end();
   void tick();
 
+  // shell_update.cc: another database.
+  void update_by_signal();
+  void database_read(DatabaseReader::Read result);
+  std::expected<void, std::string> take_over(const std::shared_ptr<const Database>& next);
+  std::expected<void, std::string> make_room(Slot slots);
+  void refresh_checks(Slot slot);
+  void end_update();
+  void update_failed(std::string_view sentence);
+
   // shell_processes.cc: children.
   void reap();
   void ended(const Child& child, const siginfo_t& info);
@@ -153,8 +168,9 @@ class Shell final : public NodeView {
   void notified(pid_t pid, uid_t uid, const NotifyMessage& message);
   std::optional<Slot> sender(pid_t pid) const;
 
-  const Database& database_;
   Setup setup_;
+  const RuntimeFacts& facts_;
+  std::string first_path_;  // of the database that the runtime was started with: SIGHUP reads it again
   Console& console_;
   EventLoop loop_;
   Supervisor supervisor_;
@@ -165,7 +181,12 @@ class Shell final : public NodeView {
   NotifySocket notify_;
   ControlAnswers answers_;
   ControlServer control_;
-  std::vector<Service> services_;  // one more than the database has: CMD's
+  std::deque<Service> services_;  // by slot; they do not move when an update adds some
+  DatabaseReader reader_;
+  std::string reading_;  // its path
+  UpdateJob update_job_;
+  bool update_again_ = false;  // SIGHUP came while a database was being read
+  bool updating_ = false;      // what the last update stops is not down yet
   std::array<SignalWatcher, 8> signals_;
   std::vector<pid_t> spared_;    // sessions that the sweep leaves alone
   std::uint32_t leftovers_ = 0;  // services whose leftovers the supervisor waits for

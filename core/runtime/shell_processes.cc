@@ -54,8 +54,10 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   const bool main = role == ProcessRole::main || role == ProcessRole::command;
   Process& process = main ? one.main : is_probe(role) ? one.probe : one.helper;
   SpawnRequest request;
-  request.database = &database_;
-  request.service = slot;
+  // CMD has no definition, and no use for one.
+  const Definition& definition = supervisor_.definition(slot);
+  request.database = definition.database ? definition.database.get() : &supervisor_.database();
+  request.service = definition.index;
   request.role = role;
   request.judge_paths = judge_paths;
   request.command = setup_.command;
@@ -68,12 +70,13 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   }
   if (role == ProcessRole::main) {
     one.status.clear();
+    refresh_checks(slot);
     if (supervisor_.unit(slot).logger) {
       const auto streams = pipes_.streams(slot);
       if (!streams) return no_process(slot, run, Role::main, streams.error());
       request.streams = *streams;
     }
-    if (database_.service(slot).lock != format::none) request.children = children();
+    if (supervisor_.rule(slot).lock != format::none) request.children = children();
     if (notify_.usable()) request.notify_path = notify_.path().c_str();
     if (static_cast<ReadyKind>(supervisor_.rule(slot).ready_kind) == ReadyKind::fd) {
       int ends[2];
@@ -250,7 +253,9 @@ Shell::Process* Shell::process_of(const Child& child) {
     case ChildKind::helper: return &one.helper;
     case ChildKind::probe: return &one.probe;
     case ChildKind::lock_waiter:
-    case ChildKind::copier: break;
+    case ChildKind::copier:
+    case ChildKind::reader:
+    case ChildKind::drain: break;
   }
   return nullptr;
 }
@@ -266,6 +271,8 @@ void Shell::ended(const Child& child, const siginfo_t& info) {
       if (one.lock_waiter == child.pid) one.lock_waiter = 0;
       return dispatch(event::LockFree{.slot = child.slot, .run = child.run});
     case ChildKind::copier: return dispatch(event::CopierEnded{.slot = child.slot});
+    case ChildKind::reader: return reader_.reaped(child.pid);
+    case ChildKind::drain: return;
   }
 }
 

@@ -42,12 +42,33 @@ using Strings = std::vector<std::string>;
 
 }  // namespace
 
+TEST_CASE("What an update does to a service, as a line") {
+  std::array<char, 512> room;
+  JsonLine line(room);
+  write_change(line, "user", "restarted-along", "base");
+  CHECK(line.view() == R"({"update":{"name":"user","does":"restarted-along","along_with":"base"}})");
+  JsonLine alone(room);
+  write_change(alone, "user", "added", "");
+  CHECK(alone.view() == R"({"update":{"name":"user","does":"added","along_with":null}})");
+}
+
 TEST_CASE("Requests of every verb") {
   CHECK(parse_request("status")->verb == Verb::status);
   CHECK(names(*parse_request("status a b")) == Strings{"a", "b"});
   CHECK(parse_request("list")->verb == Verb::list);
   CHECK(names(*parse_request(" why\tholochain ")) == Strings{"holochain"});
   CHECK(parse_request("health\r")->verb == Verb::health);
+
+  const auto update = parse_request("update /etc/hcrc/node.db --dry-run");
+  REQUIRE(update);
+  CHECK(update->verb == Verb::update);
+  CHECK(update->dry_run);
+  CHECK_FALSE(update->no_wait);
+  CHECK(names(*update) == Strings{"/etc/hcrc/node.db"});
+  CHECK(parse_request("update --no-wait /x")->no_wait);
+  CHECK(refusal("update") == "update takes the path of one database, without blanks");
+  CHECK(refusal("update /a /b") == "update takes the path of one database, without blanks");
+  CHECK(refusal("update /a --now") == "update has no option '--now'");
 
   const auto start = parse_request("start a --no-wait b");
   REQUIRE(start);
@@ -69,7 +90,8 @@ TEST_CASE("Requests of every verb") {
 }
 
 TEST_CASE("A line that is no request is refused with a sentence") {
-  CHECK(refusal("") == "an empty request: one of status, list, why, start, stop, restart, signal, wait, health, shutdown");
+  CHECK(refusal("") ==
+        "an empty request: one of status, list, why, start, stop, restart, signal, wait, health, update, shutdown");
   CHECK(refusal("stauts").starts_with("no verb 'stauts': one of status, "));
   CHECK(refusal("STATUS").starts_with("no verb 'STATUS'"));
   CHECK(refusal("start") == "start needs the name of a service");

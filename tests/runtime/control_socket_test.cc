@@ -56,6 +56,7 @@ class FakeHandler final : public ControlHandler {
       case Verb::stop:
       case Verb::restart:
       case Verb::signal:
+      case Verb::update:
       case Verb::shutdown: return answer.ok();
     }
     return Progress::done;

@@ -40,6 +40,13 @@ TEST_CASE("a full table takes no more") {
   CHECK_FALSE(table.add({.pid = 3, .slot = 0, .run = 0, .kind = ChildKind::main}));
   table.change(2, ChildKind::lock_waiter);
   CHECK(table.find(2)->kind == ChildKind::lock_waiter);
+  // Room for more keeps what is in it.
+  table.make_room(100);
+  table.make_room(1);
+  for (pid_t pid = 3; pid <= 100; ++pid) CHECK(table.add({.pid = pid, .slot = 0, .run = 0, .kind = ChildKind::main}));
+  CHECK_FALSE(table.add({.pid = 101, .slot = 0, .run = 0, .kind = ChildKind::main}));
+  CHECK(table.find(1).has_value());
+  CHECK(table.find(2)->kind == ChildKind::lock_waiter);
 }
 
 }  // namespace

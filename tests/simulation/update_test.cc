@@ -353,6 +353,7 @@ TEST_CASE("one producer more restarts the logger, and no producer; a logger remo
   REQUIRE(starts(world, "log") == 2);
   REQUIRE(starts(world, "one") == 1);
   REQUIRE(starts(world, "two") == 1);
+  REQUIRE_FALSE(world.told("output goes to the console"));
   // Another logger: both that it concerns are restarted, the producer is not.
   Graph moved;
   moved.longrun("log");

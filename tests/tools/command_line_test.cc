@@ -1,5 +1,6 @@
 #include "tools/command_line.h"
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,14 @@ TEST_CASE("Each verb becomes its request") {
   CHECK(command({"wait", "--up"}).request == "wait --up");
   CHECK(command({"wait", "a", "--down", "--timeout", "250ms"}).request == "wait a --down");
   CHECK(command({"health"}).verb == Verb::health);
+  CHECK(command({"update", "/etc/hcrc/node.db", "--dry-run"}).request == "update /etc/hcrc/node.db --dry-run");
+  CHECK(command({"update", "/x", "--timeout", "30s"}).timeout == 30s);
   CHECK(command({"shutdown", "--exit-code", "7"}).request == "shutdown --exit-code 7");
+}
+
+TEST_CASE("The runtime reads the database, so its path is sent from the root on") {
+  const std::string here = std::filesystem::current_path().string();
+  CHECK(command({"update", "new.db"}).request == "update " + here + "/new.db");
 }
 
 TEST_CASE("The run dir may stand before and behind the verb") {
@@ -79,6 +87,8 @@ TEST_CASE("A mistake exits 100 and says what it is") {
   CHECK(mistake({"start", "a", "--timeout", "5"}) == "--timeout 5 is no duration: add a unit: ms, s, m, h or d");
   CHECK(mistake({"start", "a", "--no-wait", "--timeout", "5s"}).starts_with("--"));
   CHECK(mistake({"status", "--json", "--watch"}).starts_with("--"));
+  CHECK(mistake({"update", "/a b"}).find("holds blanks") != std::string::npos);
+  CHECK(mistake({"update"}).find("DB") != std::string::npos);
   CHECK(mistake({"shutdown", "--exit-code", "256"}).starts_with("--exit-code needs a number from 0 to 255, not '256'"));
   CHECK(mistake({"signal", "a", "FOO"}).starts_with("no signal 'FOO'"));
   const std::string many(20'000, 'x');
