@@ -179,6 +179,12 @@ int show(const ServiceGraph& graph, const Options& options) {
   return done;
 }
 
+// The end of the program: what it holds goes with it, which is quicker than piece by piece.
+[[noreturn]] void leave(int code) {
+  std::fflush(nullptr);
+  ::_exit(code);
+}
+
 int run(const Options& options) {
   Input input{.folders = options.folders, .files = {}};
   for (std::uint32_t i = 0; i < options.folders.size(); ++i) {
@@ -215,7 +221,7 @@ int run(const Options& options) {
   }
   if (const auto file = write_database_file(options.output, bytes); !file) return tell(file.error());
   print(stdout, fmt::format("hcrc-compile: {}, {}, build {:016x}\n", services, harmless(options.output), build_id(bytes)));
-  return done;
+  leave(done);
 }
 
 int tell_or_write_dump(const Options& options) {

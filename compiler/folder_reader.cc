@@ -45,9 +45,15 @@ class FolderReader {
   static constexpr int open_flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 
   std::string path_of(std::string_view name) const { return path_ + "/" + std::string(name); }
-  std::expected<std::vector<std::string>, SystemError> names() const;
+  // What a name was when the folder was listed: nothing is taken for granted of it before it is open.
+  struct Entry {
+    std::string name;
+    bool regular = false;  // as far as the file system says so by itself
+  };
+  std::expected<std::vector<Entry>, SystemError> entries() const;
   // None where there is nothing to say about it.
-  std::expected<std::optional<InputFile>, SystemError> look_at(const std::string& name) const;
+  std::expected<std::optional<InputFile>, SystemError> look_at(const Entry& entry) const;
+  std::expected<std::optional<InputFile>, SystemError> open_and_read(InputFile file) const;
   std::expected<Descriptor, int> open_link(const std::string& name) const;
   std::expected<InputFile, SystemError> read(InputFile file, const Descriptor& descriptor, struct stat state) const;
 
@@ -56,7 +62,7 @@ class FolderReader {
   Descriptor folder_;
 };
 
-std::expected<std::vector<std::string>, SystemError> FolderReader::names() const {
+std::expected<std::vector<FolderReader::Entry>, SystemError> FolderReader::entries() const {
   const int copy = ::openat(folder_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (copy < 0) return failure(path_ + ": cannot be read");
   const FolderStream stream(::fdopendir(copy));
@@ -65,13 +71,14 @@ std::expected<std::vector<std::string>, SystemError> FolderReader::names() const
     ::close(copy);
     return failure(path_ + ": cannot be read", code);
   }
-  std::vector<std::string> names;
+  std::vector<Entry> entries;
   for (errno = 0; const dirent* entry = ::readdir(stream.get()); errno = 0) {
     const std::string_view name = entry->d_name;
-    if (!name.starts_with('.') && !name.starts_with("README")) names.emplace_back(name);
+    if (!name.starts_with('.') && !name.starts_with("README"))
+      entries.push_back({.name = std::string(name), .regular = entry->d_type == DT_REG});
   }
   if (errno != 0) return failure(path_ + ": cannot be read");
-  return names;
+  return entries;
 }
 
 // Follows a link as far as it stays inside the folder: its target is opened part by part, and none of them may be a link any
@@ -105,8 +112,10 @@ std::expected<InputFile, SystemError> FolderReader::read(InputFile file, const D
       const ssize_t got = ::pread(descriptor.get(), buffer, sizeof buffer, static_cast<off_t>(file.text.size()));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return failure(path_of(file.name) + ": cannot be read");
-      if (got == 0) break;
       file.text.append(buffer, static_cast<std::size_t>(got));
+      // All that its size promised: whether there is more by now is asked below.
+      const bool whole = file.text.size() == static_cast<std::size_t>(state.st_size);
+      if (got == 0 || (whole && static_cast<std::size_t>(got) < sizeof buffer)) break;
     }
     if (file.text.size() > bounds::source_file_bytes) {
       file.text.clear();
@@ -121,15 +130,43 @@ std::expected<InputFile, SystemError> FolderReader::read(InputFile file, const D
   return failure(path_of(file.name) + ": changes all the time", 0);
 }
 
-std::expected<std::optional<InputFile>, SystemError> FolderReader::look_at(const std::string& name) const {
+std::expected<std::optional<InputFile>, SystemError> FolderReader::open_and_read(InputFile file) const {
+  Descriptor descriptor;
+  if (file.found == Found::link_out) {
+    auto opened = open_link(file.name);
+    if (!opened && opened.error() != EXDEV) return failure(path_of(file.name) + ": cannot be opened", opened.error());
+    if (!opened) return file;
+    file.found = Found::file;
+    descriptor = std::move(*opened);
+  } else {
+    descriptor = Descriptor(::openat(folder_.get(), file.name.c_str(), open_flags));
+    // What it was a moment ago is no promise: a link now, or gone.
+    if (!descriptor && errno == ENOENT) return std::nullopt;
+    if (!descriptor && errno != ELOOP && errno != ENXIO) return failure(path_of(file.name) + ": cannot be opened");
+    if (!descriptor) {
+      file.found = Found::special;
+      return file;
+    }
+  }
+  struct stat state;
+  if (::fstat(descriptor.get(), &state) != 0) return failure(path_of(file.name) + ": cannot be read");
+  if (!S_ISREG(state.st_mode)) {
+    file.found = S_ISDIR(state.st_mode) ? Found::folder : Found::special;
+    return file;
+  }
+  return read(std::move(file), descriptor, state);
+}
+
+std::expected<std::optional<InputFile>, SystemError> FolderReader::look_at(const Entry& entry) const {
+  const std::string& name = entry.name;
   InputFile file{.folder = index_, .name = name};
+  if (entry.regular && name.ends_with(".toml")) return open_and_read(std::move(file));
   struct stat state;
   if (::fstatat(folder_.get(), name.c_str(), &state, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return std::nullopt;  // gone since it was listed
     return failure(path_of(name) + ": cannot be read");
   }
-  const bool definition = name.ends_with(".toml");
-  if (!definition) {
+  if (!name.ends_with(".toml")) {
     // It is only named in a warning; a link to a folder is as quiet as a folder.
     if (S_ISLNK(state.st_mode) && ::fstatat(folder_.get(), name.c_str(), &state, 0) != 0) return file;
     if (S_ISDIR(state.st_mode)) return std::nullopt;
@@ -139,42 +176,23 @@ std::expected<std::optional<InputFile>, SystemError> FolderReader::look_at(const
     file.found = Found::folder;
     return file;
   }
-  Descriptor descriptor;
-  if (S_ISLNK(state.st_mode)) {
-    auto opened = open_link(name);
-    if (!opened && opened.error() != EXDEV) return failure(path_of(name) + ": cannot be opened", opened.error());
-    file.found = opened ? Found::file : Found::link_out;
-    if (!opened) return file;
-    descriptor = std::move(*opened);
-  } else if (!S_ISREG(state.st_mode)) {
+  if (!S_ISREG(state.st_mode) && !S_ISLNK(state.st_mode)) {
     file.found = Found::special;
     return file;
-  } else {
-    descriptor = Descriptor(::openat(folder_.get(), name.c_str(), open_flags));
-    // What it was a moment ago is no promise: a link now, or gone.
-    if (!descriptor && errno == ENOENT) return std::nullopt;
-    if (!descriptor && errno != ELOOP && errno != ENXIO) return failure(path_of(name) + ": cannot be opened");
-    if (!descriptor) {
-      file.found = Found::special;
-      return file;
-    }
   }
-  if (::fstat(descriptor.get(), &state) != 0) return failure(path_of(name) + ": cannot be read");
-  if (!S_ISREG(state.st_mode)) {
-    file.found = S_ISDIR(state.st_mode) ? Found::folder : Found::special;
-    return file;
-  }
-  return read(std::move(file), descriptor, state);
+  if (S_ISLNK(state.st_mode)) file.found = Found::link_out;
+  return open_and_read(std::move(file));
 }
 
 std::expected<std::vector<InputFile>, SystemError> FolderReader::run() {
   folder_ = Descriptor(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder_) return failure(path_ + ": cannot be opened as a folder");
-  const auto all = names();
+  const auto all = entries();
   if (!all) return std::unexpected(all.error());
   std::vector<InputFile> files;
-  for (const std::string& name : *all) {
-    auto file = look_at(name);
+  files.reserve(all->size());
+  for (const Entry& entry : *all) {
+    auto file = look_at(entry);
     if (!file) return std::unexpected(file.error());
     if (*file) files.push_back(std::move(**file));
   }

@@ -149,7 +149,7 @@ const KeyRow& row(Key key) { return table[static_cast<std::size_t>(key)]; }
 
 const KeyRow* find_key(bool node, std::string_view table_name, std::string_view name) {
   const auto found = std::ranges::find_if(table, [&](const KeyRow& row) {
-    return row.definitions.node() == node && row.table == table_name && row.name == name;
+    return row.name == name && row.table == table_name && row.definitions.node() == node;
   });
   return found == table.end() ? nullptr : &*found;
 }

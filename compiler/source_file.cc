@@ -1,25 +1,24 @@
 #include "compiler/source_file.h"
 
 #include <array>
+#include <cstring>
 #include <utility>
 
 namespace hcrc::compiler {
 
 SourceFile::SourceFile(std::string path, std::string text) : path_(std::move(path)), text_(std::move(text)) {
   if (text_.starts_with("\xEF\xBB\xBF")) begin_ = 3;
-  const std::string_view all = this->text();
-  line_starts_.push_back(0);
-  for (std::size_t at = all.find('\n'); at != std::string_view::npos; at = all.find('\n', at + 1)) {
-    line_starts_.push_back(static_cast<std::uint32_t>(at + 1));
-  }
 }
 
 std::string_view SourceFile::line(std::uint32_t number) const {
-  if (number == 0 || number > line_starts_.size()) return {};
-  const std::string_view all = text();
-  const std::size_t begin = line_starts_[number - 1];
-  const std::size_t end = number < line_starts_.size() ? line_starts_[number] - 1 : all.size();
-  std::string_view line = all.substr(begin, end - begin);
+  if (number == 0) return {};
+  std::string_view rest = text();
+  for (std::uint32_t i = 1; i < number; ++i) {
+    const std::size_t end = rest.find('\n');
+    if (end == std::string_view::npos) return {};
+    rest.remove_prefix(end + 1);
+  }
+  std::string_view line = rest.substr(0, rest.find('\n'));
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
 }
@@ -41,7 +40,24 @@ CodePoint next_code_point(std::string_view text) {
   return {.value = static_cast<char32_t>(value), .bytes = bytes, .valid = true};
 }
 
+namespace {
+
+// Most texts are ASCII all through, and these are quickly told.
+bool is_ascii(std::string_view text) {
+  std::uint64_t all = 0;
+  std::size_t at = 0;
+  for (std::uint64_t word; text.size() - at >= sizeof word; at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    all |= word;
+  }
+  for (; at < text.size(); ++at) all |= static_cast<std::uint8_t>(text[at]);
+  return (all & 0x8080808080808080u) == 0;
+}
+
+}  // namespace
+
 Place first_bad_utf8(std::string_view text, std::uint32_t file) {
+  if (is_ascii(text)) return {.file = file};
   std::uint32_t line = 1;
   std::uint32_t column = 1;
   while (!text.empty()) {

@@ -31,14 +31,13 @@ class SourceFile {
   const std::string& path() const { return path_; }
   // Without the byte order mark.
   std::string_view text() const { return std::string_view(text_).substr(begin_); }
-  // Without its end; empty where there is no such line.
+  // Without its end; empty where there is no such line. Looks through the text: for diagnostics, whose number is bounded.
   std::string_view line(std::uint32_t number) const;
 
  private:
   std::string path_;
   std::string text_;
   std::size_t begin_ = 0;
-  std::vector<std::uint32_t> line_starts_;  // in text()
 };
 
 using Sources = std::vector<SourceFile>;

@@ -74,6 +74,9 @@ void take_value(SyntaxNode& node, const toml::node& from) {
 SyntaxTree tree_of(const toml::table& root, std::uint32_t file) {
   std::vector<SyntaxNode> nodes;
   std::vector<const toml::node*> origins;
+  // Of a usual definition; a large one grows.
+  nodes.reserve(32);
+  origins.reserve(32);
   const auto append = [&](const toml::node& from) -> SyntaxNode& {
     SyntaxNode& node = nodes.emplace_back();
     node.place = place_of(from.source(), file);

@@ -27,9 +27,8 @@ std::uint32_t count_of(const std::vector<Record>& table) {
 std::int64_t written(std::optional<Milliseconds> duration) { return duration ? duration->count() : format::unwritten; }
 
 void set_codes(std::uint64_t (&words)[4], const ExitCodes& codes) {
-  for (std::size_t code = 0; code < codes.size(); ++code) {
-    if (codes[code]) words[code / 64] |= std::uint64_t{1} << code % 64;
-  }
+  const ExitCodes low(UINT64_MAX);
+  for (std::size_t i = 0; i < std::size(words); ++i) words[i] = ((codes >> 64 * i) & low).to_ullong();
 }
 
 // The tables as they grow. Each function appends what it is given and tells where that lies.
@@ -172,6 +171,9 @@ std::size_t Tables::bytes() const {
 std::vector<std::byte> Tables::file(format::Header header) const {
   std::vector<std::byte> file(sizeof header);
   const auto tables = all();
+  std::size_t bytes = sizeof header;
+  for (const auto& table : tables) bytes += table.size() + format::alignment;
+  file.reserve(bytes);
   for (std::size_t i = 0; i < format::tables; ++i) {
     file.resize((file.size() + format::alignment - 1) / format::alignment * format::alignment);
     header.table[i] = {.offset = file.size(),
