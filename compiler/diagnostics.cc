@@ -29,6 +29,13 @@ void Diagnostics::add(Code code, Place place, std::string message, std::vector<N
   std::ranges::push_heap(kind.heap, comes_before);
 }
 
+void Diagnostics::add_all(Diagnostics&& others) {
+  for (Kept* kind : {&others.errors_, &others.warnings_}) {
+    (kind == &others.errors_ ? errors_ : warnings_).count += kind->count - kind->heap.size();
+    for (Diagnostic& one : kind->heap) add(one.code, one.place, std::move(one.message), std::move(one.notes));
+  }
+}
+
 std::vector<Diagnostic> Diagnostics::sorted() const {
   std::vector<Diagnostic> all = errors_.heap;
   all.insert(all.end(), warnings_.heap.begin(), warnings_.heap.end());

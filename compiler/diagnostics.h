@@ -32,6 +32,9 @@ class Diagnostics {
 
   void add(Code code, Place place, std::string message, std::vector<Note> notes = {});
 
+  // What another part of the same run found.
+  void add_all(Diagnostics&& others);
+
   std::size_t errors() const { return errors_.count; }
   std::size_t warnings() const { return warnings_.count; }
   // Those that were kept, errors and warnings together, sorted by file, line and column.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdlib>
@@ -12,13 +13,15 @@
 #include <utility>
 
 #include "compiler/folder_stream.h"
+#include "compiler/parallel.h"
 #include "core/bounds.h"
 
 namespace hcrc::compiler {
 
 namespace {
 
-constexpr int tries = 5;  // of a file that changes while it is read
+constexpr std::size_t files_at_once = 512;  // by one thread
+constexpr int tries = 5;                    // of a file that changes while it is read
 
 std::unexpected<SystemError> failure(std::string what, int code = errno) {
   return std::unexpected(SystemError{.what = std::move(what), .code = code});
@@ -78,6 +81,7 @@ std::expected<std::vector<FolderReader::Entry>, SystemError> FolderReader::entri
       entries.push_back({.name = std::string(name), .regular = entry->d_type == DT_REG});
   }
   if (errno != 0) return failure(path_ + ": cannot be read");
+  std::ranges::sort(entries, {}, &Entry::name);
   return entries;
 }
 
@@ -189,11 +193,17 @@ std::expected<std::vector<InputFile>, SystemError> FolderReader::run() {
   if (!folder_) return failure(path_ + ": cannot be opened as a folder");
   const auto all = entries();
   if (!all) return std::unexpected(all.error());
+  using Looked = std::expected<std::optional<InputFile>, SystemError>;
+  std::vector<Looked> looked(all->size());
+  const std::size_t parts = (all->size() + files_at_once - 1) / files_at_once;
+  in_parallel(parts, [&](std::size_t part) {
+    const std::size_t begin = part * files_at_once;
+    for (std::size_t i = begin; i < std::min(begin + files_at_once, all->size()); ++i) looked[i] = look_at((*all)[i]);
+  });
   std::vector<InputFile> files;
   files.reserve(all->size());
-  for (const Entry& entry : *all) {
-    auto file = look_at(entry);
-    if (!file) return std::unexpected(file.error());
+  for (Looked& file : looked) {
+    if (!file) return std::unexpected(std::move(file.error()));
     if (*file) files.push_back(std::move(**file));
   }
   return files;

@@ -89,13 +89,16 @@ void GraphBuilder::fill_services() {
   graph_.services.resize(names_.size());
   for (std::uint32_t i = 0; i < definitions_.size(); ++i) {
     const std::uint32_t own = names_.own_name(i);
-    const Service service = service_of(definitions_[i]);
+    Service service = service_of(definitions_[i]);
+    if (!names_[own].bundle) {
+      graph_.services[own] = std::move(service);
+      continue;
+    }
     for (const std::uint32_t one : names_.services_of(i)) {
       graph_.services[one] = service;
       graph_.services[one].name = names_[one].text;
       graph_.services[one].instance = names_[one].instance;
     }
-    if (!names_[own].bundle) continue;
     Service& bundle = graph_.services[own];
     bundle.name = names_[own].text;
     bundle.type = ServiceType::bundle;

@@ -182,8 +182,10 @@ def integration(filters):
 def benchmarks(_filters):
     """Short runs, so that what measures does not rot; tools/benchmarks says more with longer ones."""
     results = []
-    for program in sorted((RELEASE / "benchmarks").glob("*-benchmark")):
-        code, output, seconds = execute([program])
+    scripts = [[PYTHON, script] for script in sorted((ROOT / "tools/benchmarks").glob("*_benchmark.py"))]
+    for words in [[program] for program in sorted((RELEASE / "benchmarks").glob("*-benchmark"))] + scripts:
+        program = words[-1]
+        code, output, seconds = execute(words)
         results.append(Result(program.name, int(code == 0), int(code != 0), (), output, seconds, told=output))
     return results
 
