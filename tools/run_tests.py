@@ -79,12 +79,12 @@ def check(name, *argv):
     return suite
 
 
-def catch_program(program, arguments=(), **environment):
+def catch_program(program, arguments=(), timeout=900, **environment):
     """A Catch2 program: its closing line tells the number of test cases, in version 2 as in 3."""
     name = program.name
     if not program.exists():
         return Result(name, failed=1, output=f"{program} was not built\n")
-    code, output, seconds = execute([program, *arguments], **environment)
+    code, output, seconds = execute([program, *arguments], timeout, **environment)
     passed = failed = 0
     skipped = []
     if found := re.search(r"^All tests passed \(.*?in (\d+) test cases?\)", output, re.M):
@@ -124,6 +124,11 @@ def sanitized(filters):
     # Fewer histories: the sanitizers look for other faults than the simulation does, and take ten times as long.
     results = catch_folders(DEBUG, (*UNIT_FOLDERS, "simulation"), filters, HCRC_SEEDS="500")
     return results + [replay(name) for name in FUZZERS if not filters or name in filters]
+
+
+def long_damage(_filters):
+    """Every field of a database to every interesting value, under the sanitizers."""
+    return [catch_program(DEBUG / "tests/core-tests", ["[.long]"], timeout=3600)]
 
 
 def replay(name):
@@ -241,6 +246,7 @@ SUITES = {
     "fuzz": Suite(fuzz, ("fuzz",), ("clang",)),
     "bare": Suite(bare, (), ("bare",), long=True),
     "long-simulation": Suite(long_simulation, ("release",), long=True),
+    "long-damage": Suite(long_damage, ("debug",), long=True),
     "tidy": Suite(tidy, (), ("clang",), long=True),
 }
 

@@ -162,6 +162,27 @@ class Definitions(CompileTest):
         self.run_compile("--check", "--werror", services)
 
 
+class Documents(CompileTest):
+    def test_the_hexdump_of_the_page_about_the_database_is_true(self):
+        example = (ROOT / "docs/database.md").read_text().split("\n## An example\n")[1]
+        names = re.findall(r"`(\w+\.toml)`", example.split("```")[0])
+        texts = re.findall(r"```toml\n(.*?)```", example, re.S)
+        self.assertEqual((len(names), len(texts)), (3, 3))
+        self.run_compile("--werror", self.folder(dict(zip(names, texts))))
+        database = (self.scratch / "node.db").read_bytes()
+        self.assertIn(f"They become {len(database):,} bytes.", example)
+        lines = re.findall(r"^([0-9a-f]{8})  ((?:[0-9a-f]{2} +)+)\|(.*)\|$", example, re.M)
+        self.assertGreater(len(lines), 45)
+        for offset, numbers, letters in lines:
+            with self.subTest(offset):
+                part = database[int(offset, 16):int(offset, 16) + 16]
+                self.assertEqual(bytes.fromhex(numbers), part)
+                self.assertEqual(letters, "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in part))
+        # The first line and the last.
+        shown = {int(offset, 16) for offset, _, _ in lines}
+        self.assertLessEqual({0, len(database) // 16 * 16}, shown)
+
+
 class Dump(CompileTest):
     def round_trip(self, *folders):
         self.run_compile("-o", "first.db", *folders)
