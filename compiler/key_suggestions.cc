@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 
 #include "core/capability_names.h"
 #include "core/service.h"
@@ -29,6 +30,88 @@ std::optional<std::string> at_home_elsewhere(bool node, std::string_view table, 
   return fmt::format("\"{}\" is a key of [{}]", name, found->table);
 }
 
+// What systemd, container engines and other supervisors call it, in small letters and without `-` and `_`.
+struct ForeignName {
+  std::string_view name;
+  std::string_view table;
+  std::string_view key;  // "" where the table as a whole is meant
+};
+constexpr auto foreign_names = std::to_array<ForeignName>({
+    {"execstart", "", "command"},
+    {"cmd", "", "command"},
+    {"run", "", "command"},
+    {"program", "", "command"},
+    {"entrypoint", "", "command"},
+    {"args", "", "command"},
+    {"depends", "", "requires"},
+    {"dependson", "", "requires"},
+    {"dependencies", "", "requires"},
+    {"needs", "", "requires"},
+    {"partof", "", "binds-to"},
+    {"enabled", "", "autostart"},
+    {"enable", "", "autostart"},
+    {"workdir", "", "directory"},
+    {"workingdir", "", "directory"},
+    {"workingdirectory", "", "directory"},
+    {"cwd", "", "directory"},
+    {"chdir", "", "directory"},
+    {"dir", "", "directory"},
+    {"environment", "env", ""},
+    {"envfile", "", "env-files"},
+    {"environmentfile", "", "env-files"},
+    {"logger", "", "log-to"},
+    {"log", "", "log-to"},
+    {"logs", "", "log-to"},
+    {"stdout", "", "log-to"},
+    {"replicas", "", "instances"},
+    {"scale", "", "instances"},
+    {"ulimits", "limits", ""},
+    {"rlimits", "limits", ""},
+    {"conditions", "when", ""},
+    {"condition", "when", ""},
+    {"if", "when", ""},
+    {"healthcheck", "health", ""},
+    {"watchdogsec", "health", "watchdog"},
+    {"readiness", "ready", ""},
+    {"stopsignal", "stop", "signal"},
+    {"killsignal", "stop", "signal"},
+    {"stoptimeout", "stop", "timeout"},
+    {"stopgraceperiod", "stop", "timeout"},
+    {"timeoutstopsec", "stop", "timeout"},
+    {"execstop", "stop", "command"},
+    {"execstoppost", "", "cleanup"},
+    {"execstartpre", "", "cleanup"},
+    {"restartpolicy", "restart", "policy"},
+    {"restartsec", "restart", "delay"},
+    {"retries", "restart", "attempts"},
+    {"maxretries", "restart", "attempts"},
+    {"startlimitburst", "restart", "attempts"},
+    {"backoff", "restart", "delay"},
+    {"cron", "schedule", ""},
+    {"oncalendar", "schedule", "every"},
+    {"capadd", "security", "capabilities"},
+    {"nonewprivileges", "security", "no-new-privileges"},
+    {"limitnofile", "limits", "nofile"},
+});
+
+const ForeignName* foreign_name(std::string_view name) {
+  if (name.size() > 20) return nullptr;
+  std::string plain;
+  for (const char c : name) {
+    if (c != '-' && c != '_') plain.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+  }
+  const auto found = std::ranges::find(foreign_names, plain, &ForeignName::name);
+  return found == foreign_names.end() ? nullptr : &*found;
+}
+
+std::optional<std::string> called_here(std::string_view name) {
+  if (name == "name" || name == "Name") return "the file's name is the service's: NAME.toml defines NAME";
+  const ForeignName* foreign = foreign_name(name);
+  if (foreign == nullptr) return std::nullopt;
+  if (foreign->key.empty()) return fmt::format("it is called [{}] here", foreign->table);
+  return fmt::format("it is called {} here", text(*find_key(false, foreign->table, foreign->key)));
+}
+
 }  // namespace
 
 std::optional<std::string_view> KeySuggestions::nearest(const std::string& subject,
@@ -39,6 +122,10 @@ std::optional<std::string_view> KeySuggestions::nearest(const std::string& subje
 }
 
 std::optional<Key> KeySuggestions::nearest_key(bool node, std::string_view table, std::string_view name) {
+  if (const ForeignName* foreign = node || !table.empty() ? nullptr : foreign_name(name); foreign != nullptr) {
+    if (foreign->key.empty()) return std::nullopt;
+    return find_key(false, foreign->table, foreign->key)->key;
+  }
   const auto near = nearest(fmt::format("key {} {}", node, table), key_names(node, table), name);
   if (!near) return std::nullopt;
   return find_key(node, table, *near)->key;
@@ -46,6 +133,9 @@ std::optional<Key> KeySuggestions::nearest_key(bool node, std::string_view table
 
 std::string KeySuggestions::key(bool node, std::string_view table, std::string_view name) {
   if (auto elsewhere = at_home_elsewhere(node, table, name)) return *elsewhere;
+  if (!node && table.empty()) {
+    if (auto here = called_here(name)) return *here;
+  }
   const auto names = key_names(node, table);
   if (const auto near = nearest_key(node, table, name)) return did_you_mean(row(*near).name);
   if (node) return fmt::format("node.toml has {}", fmt::join(names, ", "));
@@ -56,6 +146,7 @@ std::string KeySuggestions::key(bool node, std::string_view table, std::string_v
 std::string KeySuggestions::table(bool node, std::string_view name) {
   const auto names = table_names(node);
   if (names.empty()) return "node.toml has no tables";
+  if (auto here = called_here(name)) return *here;
   if (const auto near = nearest(fmt::format("table {}", node), names, name)) return fmt::format("did you mean [{}]?", *near);
   return fmt::format("the tables are [{}]", fmt::join(names, "], ["));
 }

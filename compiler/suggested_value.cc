@@ -8,6 +8,7 @@
 
 #include "compiler/toml_text.h"
 #include "core/service.h"
+#include "core/units.h"
 
 namespace hcrc::compiler {
 
@@ -92,7 +93,61 @@ std::optional<std::string> octal(const SyntaxNode& node) {
   return fmt::format("\"{:0>3}\"", *text);
 }
 
+// Numbers and the words behind them, without blanks, each word as `unit` says it; empty where there is anything else.
+template <typename Unit>
+std::string with_units(std::string_view text, const Unit& unit) {
+  std::string out, word;
+  const auto end_word = [&] {
+    if (word.empty()) return true;
+    const std::string_view known = unit(word);
+    out.append(known);
+    word.clear();
+    return !known.empty();
+  };
+  for (const char c : text.substr(0, longest)) {
+    const char low = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (low >= 'a' && low <= 'z') {
+      word.push_back(low);
+    } else if (c == ' ' || c == '\t' || c == ',') {
+      continue;
+    } else if (c < '0' || c > '9' || !end_word()) {
+      return {};
+    } else {
+      out.push_back(c);
+    }
+  }
+  return end_word() ? out : std::string();
+}
+
+std::string_view time_unit(std::string_view word) {
+  if (word == "ms" || word == "msec" || word == "millis" || word.starts_with("millisec")) return "ms";
+  if (word == "s" || word == "sec" || word == "secs" || word == "second" || word == "seconds") return "s";
+  if (word == "m" || word == "min" || word == "mins" || word == "minute" || word == "minutes") return "m";
+  if (word == "h" || word == "hr" || word == "hrs" || word == "hour" || word == "hours") return "h";
+  if (word == "d" || word == "day" || word == "days") return "d";
+  return {};
+}
+
+std::string_view size_unit(std::string_view word) {
+  constexpr std::string_view letters = "BKMGT", lower = "bkmgt";
+  const std::size_t at = lower.find(word.front());
+  if (at == std::string_view::npos || (word.size() > 1 && word.substr(1) != "b" && word.substr(1) != "ib")) return {};
+  return letters.substr(at, 1);
+}
+
 }  // namespace
+
+std::optional<std::string> suggested_duration(std::string_view text) {
+  std::string plain = with_units(text, time_unit);
+  if (text.size() > longest || !parse_duration(plain)) return std::nullopt;
+  return plain;
+}
+
+std::optional<std::string> suggested_size(std::string_view text) {
+  std::string plain = with_units(text, size_unit);
+  if (text.size() > longest || !parse_size(plain)) return std::nullopt;
+  return plain;
+}
 
 std::optional<std::string> suggested_value(const KeyRow& row, const SyntaxTree& tree, const SyntaxNode& node) {
   switch (row.kind) {

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "compiler/suggested_value.h"
 #include "compiler/template_text.h"
 #include "compiler/value_reader.h"
 #include "core/bounds.h"
@@ -177,6 +178,11 @@ bool ValueReader::limit_number(const KeyRow& row, const SyntaxNode& node, Item& 
     return true;
   }
   const bool bare = size.error() == UnitError::bare_number;
+  if (const auto meant = bare ? std::nullopt : suggested_size(node.text)) {
+    diagnostics_.add(Code::bad_quantity, node.place, fmt::format("{} is no size", in_quotes(node.text)),
+                     {{fmt::format("write \"{}\": sizes are powers of two", *meant)}});
+    return false;
+  }
   diagnostics_.add(bare ? Code::missing_unit : Code::bad_quantity, node.place,
                    bare ? fmt::format("{} has no unit", text(row)) : fmt::format("{} is no size", in_quotes(node.text)),
                    {{bare ? "a number stands without quotes; a size has a unit: \"16K\", \"16M\", \"1G\""

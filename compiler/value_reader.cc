@@ -178,7 +178,8 @@ Value ValueReader::attempts(const KeyRow& row, const SyntaxNode& node) {
   if (node.kind == NodeKind::text && node.text == "unlimited") return std::int64_t{-1};
   if (node.kind == NodeKind::text) {
     diagnostics_.add(Code::unknown_choice, node.place, fmt::format("{} cannot be {}", text(row), in_quotes(node.text)),
-                     {{R"(it is a whole number without quotes, or "unlimited")"}});
+                     {{fmt::format(R"(write attempts = {}: a whole number without quotes, or "unlimited")",
+                                   suggested_value(row, tree_, node).value_or("5"))}});
   } else {
     wrong_type(row, node);
   }
@@ -231,6 +232,11 @@ Value ValueReader::duration(const KeyRow& row, const SyntaxNode& node) {
       diagnostics_.add(Code::missing_unit, node.place, fmt::format("{} has no unit", text(row)), {{unit_note(row, node)}});
       break;
     case UnitError::malformed:
+      if (const auto meant = suggested_duration(node.text)) {
+        diagnostics_.add(Code::bad_quantity, node.place, fmt::format("{} is no duration", in_quotes(node.text)),
+                         {{fmt::format("write {} = \"{}\"", row.name, *meant)}});
+        break;
+      }
       diagnostics_.add(Code::bad_quantity, node.place, fmt::format("{} is no duration", in_quotes(node.text)),
                        {{std::string(duration_note)}});
       break;
@@ -318,7 +324,10 @@ bool ValueReader::address(const KeyRow& row, const SyntaxNode& node, Template& t
                      {{std::string(why)}});
     return false;
   };
-  if (literal->find("://") != std::string::npos) return bad("it is HOST:PORT alone, without a scheme in front");
+  if (const std::size_t scheme = literal->find("://"); scheme != std::string::npos) {
+    return bad(fmt::format("write {} = {}: HOST:PORT alone, without a scheme in front", row.name,
+                           toml_text(std::string_view(*literal).substr(scheme + 3, 80))));
+  }
   const auto endpoint = parse_endpoint(*literal);
   if (!endpoint) return bad(endpoint.error());
   if (row.kind == ValueKind::tcp_address && !endpoint->path.empty()) return bad("a connection has no path; http has one");

@@ -1,7 +1,9 @@
 // Places, names that are near, what a terminal is shown.
+#include <sstream>
 #include <string>
 
 #include "compiler/diagnostics.h"
+#include "compiler/key_suggestions.h"
 #include "compiler/nearest.h"
 #include "compiler/secrets.h"
 #include "compiler/toml_bounds.h"
@@ -161,13 +163,27 @@ TEST_CASE("places of values count code points, behind a byte order mark and carr
                         "\"\xc3\xa4\" = 1\r\nb = [ \"\xf0\x9f\x90\xa7\", 22 ]\r\n");
   const auto tree = read_toml(file, 5);
   REQUIRE(tree);
-  const auto keys = tree->children(tree->root());
-  REQUIRE(keys.size() == 2);
-  const SyntaxNode& b = keys[0].key == "b" ? keys[0] : keys[1];
-  const SyntaxNode& other = keys[0].key == "b" ? keys[1] : keys[0];
+  const auto children_of_root = tree->children(tree->root());
+  REQUIRE(children_of_root.size() == 2);
+  const SyntaxNode& b = children_of_root[0].key == "b" ? children_of_root[0] : children_of_root[1];
+  const SyntaxNode& other = children_of_root[0].key == "b" ? children_of_root[1] : children_of_root[0];
   CHECK(other.key_place == Place{.file = 5, .line = 1, .column = 1, .length = 3});
   CHECK(b.key_place == Place{.file = 5, .line = 2, .column = 1, .length = 1});
   CHECK(tree->children(b)[1].place == Place{.file = 5, .line = 2, .column = 12, .length = 2});
+}
+
+TEST_CASE("what other tools call a key") {
+  KeySuggestions suggestions;
+  std::istringstream names(
+      "ExecStart cmd run program entrypoint args depends depends_on dependencies needs PartOf enabled "
+      "workdir working_dir cwd chdir environment env_file logger log stdout replicas scale ulimits "
+      "conditions if healthcheck WatchdogSec readiness stop_signal kill-signal stop-timeout "
+      "stop_grace_period TimeoutStopSec ExecStop ExecStopPost ExecStartPre restart_policy RestartSec "
+      "max_retries backoff cron OnCalendar cap_add NoNewPrivileges LimitNOFILE dir");
+  for (std::string name; names >> name;) {
+    INFO(name);
+    CHECK(suggestions.key(false, "", name).find("here") != std::string::npos);
+  }
 }
 
 }  // namespace hcrc::compiler
