@@ -104,9 +104,14 @@ void tell_node_stopping(const Supervisor& supervisor, TextWriter& line) {
 }
 
 void tell_update(const Supervisor& supervisor, TextWriter& line) {
-  constexpr std::pair<Fate, std::string_view> words[] = {
-      {Fate::restarted, " changed"}, {Fate::along, " restarted along"},      {Fate::removed, " removed"},
-      {Fate::added, " added"},       {Fate::in_place, " looked after anew"}, {Fate::kept, " as before"}};
+  constexpr std::pair<Fate, std::string_view> words[] = {{Fate::restarted, " changed"},
+                                                         {Fate::along, " restarted along"},
+                                                         {Fate::removed, " removed"},
+                                                         {Fate::added, " added"},
+                                                         {Fate::stopped, " no longer wanted"},
+                                                         {Fate::started, " wanted now"},
+                                                         {Fate::in_place, " looked after anew"},
+                                                         {Fate::kept, " as before"}};
   line.put("another graph is in force: ");
   std::string_view comma;
   for (const auto& [fate, word] : words) {

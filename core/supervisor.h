@@ -216,7 +216,7 @@ class Supervisor {
   };
   [[nodiscard]] std::expected<void, std::string_view> update(const Update& update, Instant now);
   // What update() would do now.
-  UpdatePlan plan(const Database& next) const { return plan_update(definitions_, next); }
+  UpdatePlan plan(const Database& next) const;
   // Services that are going down because an update removed or restarts them.
   std::uint32_t departing() const { return departing_; }
   // What became of the services at the last update, bundles aside.

@@ -14,9 +14,6 @@ namespace {
 
 ServiceType type_of(const format::ServiceRecord& rule) { return static_cast<ServiceType>(rule.type); }
 
-// The process that a service has may stay as it is.
-bool same_run(Fate fate) { return fate == Fate::kept || fate == Fate::in_place || fate == Fate::along; }
-
 }  // namespace
 
 // Everything whose size is that of the graph.
@@ -71,6 +68,26 @@ std::expected<void, std::string_view> Supervisor::update(const Update& update, I
   return {};
 }
 
+UpdatePlan Supervisor::plan(const Database& next) const {
+  UpdatePlan plan = plan_update(definitions_, next);
+  std::vector<std::uint32_t> roots;
+  if (!options_.no_target && !options_.target) roots = roots_of(next);
+  if (const auto target = options_.target ? next.find(name(*options_.target)) : std::nullopt) roots.push_back(*target);
+  for (Slot slot = 0; slot < slots(); ++slot) {
+    const auto place = units_[slot].started_by_operator ? next.find(name(slot)) : std::nullopt;
+    if (place) roots.push_back(*place);
+  }
+  std::vector<bool> will_be = wanted_from(next, std::move(roots));
+  std::vector<bool> was(slots());
+  for (Slot slot = 0; slot < slots(); ++slot) was[slot] = units_[slot].wanted;
+  for (std::uint32_t place = 0; place < next.size(); ++place) {
+    const auto& before = plan.services[place].before;
+    if (before && units_[*before].stopped_by_operator) will_be[place] = false;
+  }
+  judge_wanted(plan, next, was, will_be);
+  return plan;
+}
+
 // A slot for each service of the new graph: its own, one that is vacant, or one more.
 std::vector<Slot> Supervisor::slots_for(const Database& next, const UpdatePlan& plan) const {
   std::vector<Slot> slot_at(next.size());
@@ -102,7 +119,7 @@ void Supervisor::furnish(const Update& update, const UpdatePlan& plan, Rooms& ro
   for (std::uint32_t place = 0; place < next.size(); ++place) {
     const Slot slot = rooms.slot_at[place];
     rooms.place[slot] = place;
-    if (plan.services[place].before && !same_run(plan.services[place].fate)) rooms.departs[slot] = !may_change_now(slot);
+    if (plan.services[place].before && !plan.services[place].same_run) rooms.departs[slot] = !may_change_now(slot);
   }
   for (const Slot slot : plan.removed) rooms.departs[slot] = !may_change_now(slot);
 
@@ -196,7 +213,7 @@ void Supervisor::take_over(const Update& update, const UpdatePlan& plan, Rooms& 
 void Supervisor::change_definition(Slot slot, const UpdatePlan::Service& planned, Instant now) {
   Unit& unit = units_[slot];
   unit.departing = unit.removed = unit.read_logs = false;
-  if (planned.before && !same_run(planned.fate) && !may_change_now(slot)) return send_off(slot);
+  if (planned.before && !planned.same_run && !may_change_now(slot)) return send_off(slot);
   definitions_[slot] = definition_of(database_, place_[slot]);
   rules_[slot] = definitions_[slot].record;
   if (!planned.before) {
@@ -204,7 +221,7 @@ void Supervisor::change_definition(Slot slot, const UpdatePlan::Service& planned
     unit.since = now;
   }
   unit.added = planned.fate == Fate::added;
-  if (!same_run(planned.fate)) {
+  if (!planned.same_run) {
     start_over(slot, now);
   } else if (planned.fate != Fate::kept) {
     look_after_anew(slot, planned, now);

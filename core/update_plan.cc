@@ -40,8 +40,10 @@ void compare(const Definition& was, const Database& next, std::uint32_t index, U
   const bool same_care = was.record->hash_looked_after == is.hash_looked_after;
   if (is_bundle(is)) {
     service.fate = same_runs && same_care ? Fate::kept : Fate::in_place;
+    service.same_run = true;
     return;
   }
+  service.same_run = same_runs;
   service.fate = !same_runs ? Fate::restarted : same_care ? Fate::kept : Fate::in_place;
   if (service.fate != Fate::in_place) return;
   const CareHashes before = care_hashes(*was.database, was.index), after = care_hashes(next, index);
@@ -81,6 +83,8 @@ std::string_view text(Fate fate) {
     case Fate::along: return "restarted-along";
     case Fate::added: return "added";
     case Fate::removed: return "removed";
+    case Fate::stopped: return "stopped";
+    case Fate::started: return "started";
   }
   return "";
 }
@@ -106,6 +110,40 @@ UpdatePlan plan_update(std::span<const Definition> now, const Database& next) {
     if (now[at].record != nullptr && !stays[at]) plan.removed.push_back(at);
   }
   return plan;
+}
+
+std::vector<std::uint32_t> roots_of(const Database& database) {
+  std::vector<std::uint32_t> roots;
+  for (std::uint32_t place = 0; place < database.size(); ++place) {
+    if (database.service(place).autostart != 0) roots.push_back(place);
+  }
+  return roots;
+}
+
+std::vector<bool> wanted_from(const Database& database, std::vector<std::uint32_t> roots) {
+  std::vector<bool> seen(database.size(), false);
+  std::vector<bool> wanted(database.size(), false);
+  while (!roots.empty()) {
+    const std::uint32_t place = roots.back();
+    roots.pop_back();
+    if (seen[place]) continue;
+    seen[place] = true;
+    wanted[place] = !is_bundle(database.service(place));
+    for (const std::uint32_t content : database.contents(place)) roots.push_back(content);
+    for (const format::EdgeRecord& edge : database.dependencies(place)) {
+      if (EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).pulls()) roots.push_back(edge.service);
+    }
+  }
+  return wanted;
+}
+
+void judge_wanted(UpdatePlan& plan, const Database& next, const std::vector<bool>& was, const std::vector<bool>& will_be) {
+  for (std::uint32_t place = 0; place < next.size(); ++place) {
+    UpdatePlan::Service& service = plan.services[place];
+    if (service.fate == Fate::added || is_bundle(next.service(place)) || was[*service.before] == will_be[place]) continue;
+    service.fate = was[*service.before] ? Fate::stopped : Fate::started;
+    service.along_with.reset();
+  }
 }
 
 }  // namespace hcrc

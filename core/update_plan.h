@@ -35,13 +35,16 @@ enum class Fate : std::uint8_t {
   along,      // restarted because something that it requires, or is bound to, is
   added,
   removed,  // stopped
+  stopped,  // it is there, and not wanted any more
+  started,  // it was there, and is wanted now
 };
-inline constexpr std::size_t fates = 6;
+inline constexpr std::size_t fates = 8;
 std::string_view text(Fate fate);  // as it stands in JSON: "restarted-along"
 
 struct UpdatePlan {
   struct Service {
     Fate fate = Fate::added;
+    bool same_run = false;                    // its process may stay as it is
     std::optional<std::uint32_t> before;      // its place in `now`; of a bundle that becomes a service, and back, too
     std::optional<std::uint32_t> along_with;  // one that it depends on directly, by its place in the new database
     // Of what is kept, in place or along: parts of how it is looked after that are not the same any more.
@@ -56,5 +59,12 @@ struct UpdatePlan {
 // `now` is what services go by, each name at most once. Linear, but for the sorting of names. Edges of the new database
 // decide what is restarted along: they are in force from the update on.
 UpdatePlan plan_update(std::span<const Definition> now, const Database& next);
+
+// What these and all that they start make wanted, by place; of a bundle, its contents.
+std::vector<bool> wanted_from(const Database& database, std::vector<std::uint32_t> roots);
+// What starts at boot where no target is named.
+std::vector<std::uint32_t> roots_of(const Database& database);
+// Tells in the plan what is wanted no more, or now. `was` is by place in what was, `will_be` by place in the new database.
+void judge_wanted(UpdatePlan& plan, const Database& next, const std::vector<bool>& was, const std::vector<bool>& will_be);
 
 }  // namespace hcrc

@@ -169,8 +169,17 @@ std::string change_line(const JsonValue& change) {
   };
   const std::string does = member("does"), along = member("along_with");
   if (does == "kept") return {};
-  const char sign = does == "added" ? '+' : does == "removed" ? '-' : does == "in-place" ? '=' : '!';
-  const std::string words = does == "in-place" ? "in place" : does == "removed" ? "removed: stopped" : does;
+  char sign = '!';
+  std::string words = does;
+  if (does == "added" || does == "started") sign = '+';
+  if (does == "removed" || does == "stopped") sign = '-';
+  if (does == "removed") words = "removed: stopped";
+  if (does == "stopped") words = "no longer wanted: stopped";
+  if (does == "started") words = "wanted now: started";
+  if (does == "in-place") {
+    sign = '=';
+    words = "in place";
+  }
   return fmt::format("{} {:<12}{}\n", sign, member("name"),
                      along.empty() ? " " + words : fmt::format(" restarted along with {}", along));
 }

@@ -85,50 +85,45 @@ std::vector<std::string> changed_keys(const Side& old_side, std::uint32_t old_in
   return keys;
 }
 
-// Marks what is restarted because something that it requires is: the index of that one, by new service.
-std::vector<std::optional<std::uint32_t>> find_along(const Database& database, const std::vector<bool>& restarted,
-                                                     const std::vector<bool>& runs) {
-  std::vector<std::optional<std::uint32_t>> along(database.size());
-  std::vector<std::uint32_t> todo;
-  for (std::uint32_t i = 0; i < database.size(); ++i) {
-    if (restarted[i]) todo.push_back(i);
-  }
-  for (std::size_t at = 0; at < todo.size(); ++at) {
-    for (const format::EdgeRecord& edge : database.dependents(todo[at])) {
-      const bool comes_along = EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).requirement();
-      if (!comes_along || restarted[edge.service] || along[edge.service] || !runs[edge.service]) continue;
-      along[edge.service] = todo[at];
-      todo.push_back(edge.service);
-    }
-  }
-  return along;
-}
-
 std::string joined(const std::vector<std::string>& words) {
   return listed(std::vector<std::string_view>(words.begin(), words.end()), most_keys);
 }
 
 std::string what_happens(const ServiceChange& change) {
-  switch (change.change) {
-    case Change::added: return "added";
-    case Change::removed: return "removed: stopped";
-    case Change::restarted: return "restarted: " + joined(change.keys);
-    case Change::restarted_along:
-      return "restarted along with " + change.along_with + (change.keys.empty() ? "" : "; in place: " + joined(change.keys));
-    case Change::in_place: return "in place: " + joined(change.keys);
+  const std::string also = change.keys.empty() ? "" : "; in place: " + joined(change.keys);
+  const std::string changed = change.keys.empty() ? "" : "; changed: " + joined(change.keys);
+  switch (change.fate) {
+    case Fate::kept: return "nothing changes";
+    case Fate::added: return "added";
+    case Fate::removed: return "removed: stopped";
+    case Fate::restarted: return "restarted: " + joined(change.keys);
+    case Fate::along: return "restarted along with " + change.along_with + also;
+    case Fate::in_place: return "in place: " + joined(change.keys);
+    case Fate::stopped: return "no longer wanted: stopped" + changed;
+    case Fate::started: return "wanted now: started" + changed;
   }
   return {};
 }
 
-std::string_view sign(Change change) {
-  switch (change) {
-    case Change::added: return "+ ";
-    case Change::removed: return "- ";
-    case Change::restarted:
-    case Change::restarted_along: return "! ";
-    case Change::in_place: return "= ";
+std::string_view sign(Fate fate) {
+  switch (fate) {
+    case Fate::added:
+    case Fate::started: return "+ ";
+    case Fate::removed:
+    case Fate::stopped: return "- ";
+    case Fate::restarted:
+    case Fate::along: return "! ";
+    case Fate::kept:
+    case Fate::in_place: return "= ";
   }
   return {};
+}
+
+std::vector<Definition> definitions_of(const Database& database) {
+  const std::shared_ptr<const Database> borrowed(std::shared_ptr<void>(), &database);
+  std::vector<Definition> definitions;
+  for (std::uint32_t place = 0; place < database.size(); ++place) definitions.push_back(definition_of(borrowed, place));
+  return definitions;
 }
 
 }  // namespace
@@ -141,35 +136,20 @@ Difference difference(const Database& old_one, const Database& new_one) {
   if (a.history != b.history) result.node_keys.emplace_back("history");
   if (a.socket_group != b.socket_group) result.node_keys.emplace_back("socket-group");
 
-  const std::size_t size = new_one.size();
-  std::vector<std::optional<std::uint32_t>> before(size);  // the same service in the old one
-  std::vector<bool> restarted(size), runs(size);
-  for (std::uint32_t i = 0; i < size; ++i) {
-    before[i] = old_one.find(new_one.name(i));
-    const bool bundle = new_side.graph.services[i].type == ServiceType::bundle;
-    runs[i] = before[i] && !bundle;
-    const bool was_bundle = before[i] && old_side.graph.services[*before[i]].type == ServiceType::bundle;
-    restarted[i] = runs[i] && !was_bundle && old_one.service(*before[i]).hash_runs != new_one.service(i).hash_runs;
-  }
-  const auto along = find_along(new_one, restarted, runs);
-  for (std::uint32_t i = 0; i < size; ++i) {
-    ServiceChange change{.name = std::string(new_one.name(i)), .change = Change::added, .keys = {}, .along_with = {}};
-    if (before[i]) {
-      const format::ServiceRecord &was = old_one.service(*before[i]), &is = new_one.service(i);
-      const bool same = was.hash_runs == is.hash_runs && was.hash_looked_after == is.hash_looked_after;
-      if (same && !along[i]) continue;
-      if (!same) change.keys = changed_keys(old_side, *before[i], new_side, i);
-      change.change = restarted[i] ? Change::restarted : along[i] ? Change::restarted_along : Change::in_place;
-      if (along[i]) change.along_with = std::string(new_one.name(*along[i]));
-    }
+  UpdatePlan plan = plan_update(definitions_of(old_one), new_one);
+  judge_wanted(plan, new_one, wanted_from(old_one, roots_of(old_one)), wanted_from(new_one, roots_of(new_one)));
+  for (std::uint32_t i = 0; i < new_one.size(); ++i) {
+    const UpdatePlan::Service& planned = plan.services[i];
+    if (planned.fate == Fate::kept) continue;
+    ServiceChange change{.name = std::string(new_one.name(i)), .fate = planned.fate, .keys = {}, .along_with = {}};
+    if (planned.before && planned.fate != Fate::added) change.keys = changed_keys(old_side, *planned.before, new_side, i);
+    if (planned.along_with) change.along_with = std::string(new_one.name(*planned.along_with));
     result.services.push_back(std::move(change));
   }
-  for (std::uint32_t i = 0; i < old_one.size(); ++i) {
-    if (new_one.find(old_one.name(i))) continue;
-    result.services.push_back(
-        {.name = std::string(old_one.name(i)), .change = Change::removed, .keys = {}, .along_with = {}});
+  for (const std::uint32_t i : plan.removed) {
+    result.services.push_back({.name = std::string(old_one.name(i)), .fate = Fate::removed, .keys = {}, .along_with = {}});
   }
-  std::ranges::sort(result.services, {}, &ServiceChange::name);
+  std::ranges::stable_sort(result.services, {}, &ServiceChange::name);
   return result;
 }
 
@@ -185,7 +165,7 @@ std::string difference_text(const Difference& difference) {
     out += '\n';
   }
   for (const ServiceChange& change : difference.services) {
-    out += sign(change.change);
+    out += sign(change.fate);
     put_cell(out, change.name, width);
     put_wrapped(out, what_happens(change), 2 + width);
     out += '\n';

@@ -333,7 +333,8 @@ Progress ControlAnswers::update(const Request& request, ControlAnswer& answer) {
   switch (job.state) {
     case UpdateJob::State::none:
     case UpdateJob::State::reading: return Progress::waiting;
-    case UpdateJob::State::failed: return answer.fail(exit_code::failed, job.sentence);
+    case UpdateJob::State::failed:
+      return answer.fail(exit_code::failed, job.sentence.empty() ? "there is not enough memory for it" : job.sentence);
     case UpdateJob::State::done: break;
   }
   for (; cursor.index < job.services.size(); ++cursor.index) {
@@ -352,7 +353,7 @@ Progress ControlAnswers::updated(const UpdateJob& job, ControlAnswer& answer) {
   if (supervisor.shutting_down()) return answer.fail(exit_code::failed, "the node is stopping");
   if (supervisor.departing() > 0 || supervisor.unsettled() > 0) return Progress::waiting;
   for (const UpdateJob::Service& service : job.services) {
-    if (service.fate == Fate::kept || service.fate == Fate::in_place || service.fate == Fate::removed) continue;
+    if (service.fate == Fate::kept || service.fate == Fate::in_place) continue;
     const auto slot = supervisor.find(service.name);
     if (!slot || is_bundle(supervisor, *slot)) continue;
     const Unit& unit = supervisor.unit(*slot);

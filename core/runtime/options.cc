@@ -191,9 +191,10 @@ duties. CMD, where one is given, runs once every service has settled; its end st
 A variable goes before its flag. Others: HCRC_ON_EXHAUSTED (fail, hold, shutdown: for essential services whose restarts are
 used up), HCRC_CMD_WAIT (how long CMD waits for the services; 10s), HCRC_SEED (of restart jitter).
 
-SIGTERM, SIGINT and SIGPWR stop the node in reverse order; SIGUSR1 tells the state of every service. Exit: 0 stopped as asked,
-an essential service's code (128+n for signal n) when its end stopped the node, 100 usage, 102 something essential could not
-run, 103 no usable database, 111 system.
+SIGTERM, SIGINT and SIGPWR stop the node in reverse order; SIGHUP reads the database again and puts it in force, restarting only
+what changes (where the runtime is not PID 1 and has a terminal: stops); SIGUSR1 tells the state of every service. Exit: 0
+stopped as asked, an essential service's code (128+n for signal n) when its end stopped the node, 100 usage, 102 something
+essential could not run, 103 no usable database, 111 system.
 )";
 }
 

@@ -143,7 +143,9 @@ class Shell final : public NodeView {
   std::expected<void, std::string> make_room(Slot slots);
   void refresh_checks(Slot slot);
   void end_update();
+  void begin_reading(std::string_view path);
   void update_failed(std::string_view sentence);
+  void no_memory();
 
   // shell_processes.cc: children.
   void reap();

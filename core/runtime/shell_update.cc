@@ -84,6 +84,23 @@ std::uint32_t Shell::begin_update(std::string_view path, bool only_tell) {
   update_job_.ticket = ticket;
   update_job_.state = UpdateJob::State::reading;
   update_job_.only_tell = only_tell;
+  try {
+    begin_reading(path);
+  } catch (const std::bad_alloc&) {
+    no_memory();
+  }
+  return ticket;
+}
+
+// The sentence of an update that failed would want memory, too.
+void Shell::no_memory() {
+  update_job_.state = UpdateJob::State::failed;
+  update_job_.sentence.clear();
+  update_job_.services.clear();
+  console_.line("no update: there is not enough memory for it: see hcrc status for the graph that is in force");
+}
+
+void Shell::begin_reading(std::string_view path) {
   reading_ = path;
   const auto child = reader_.start(
       loop_, reading_, [](void* shell, DatabaseReader::Read result) { static_cast<Shell*>(shell)->database_read(result); },
@@ -93,7 +110,6 @@ std::uint32_t Shell::begin_update(std::string_view path, bool only_tell) {
   } else if (!table_.add({.pid = *child, .slot = supervisor_.command_slot(), .run = 0, .kind = ChildKind::reader})) {
     kill(*child, SIGKILL);  // nothing comes of it; its end is nobody's
   }
-  return ticket;
 }
 
 void Shell::update_failed(std::string_view sentence) {
@@ -117,8 +133,7 @@ void Shell::database_read(DatabaseReader::Read result) {
       update_failed(reading_ + ": " + taken.error());
     }
   } catch (const std::bad_alloc&) {
-    update_job_.state = UpdateJob::State::failed;  // the sentence would want memory, too
-    console_.line("an update is not told of: there is not enough memory");
+    no_memory();
   }
   if (std::exchange(update_again_, false) && !supervisor_.shutting_down()) update_by_signal();
 }
@@ -139,6 +154,7 @@ std::expected<void, std::string> Shell::take_over(const std::shared_ptr<const Da
   }
   std::ranges::stable_sort(told, {}, &UpdateJob::Service::name);
   if (!update_job_.only_tell) {
+    std::string path = reading_;  // what wants memory comes first
     if (auto made = make_room(supervisor_.slots() + more); !made) return made;
     Supervisor::Update update{.database = next, .env_skipped = {}, .stop_deadline = {}};
     update.env_skipped = conditions_that_fail(*next, facts_.environment);
@@ -149,7 +165,7 @@ std::expected<void, std::string> Shell::take_over(const std::shared_ptr<const Da
     if (const auto updated = supervisor_.update(update, EventLoop::now()); !updated) {
       return std::unexpected(std::string(updated.error()));
     }
-    setup_.db_path = reading_;
+    setup_.db_path.swap(path);
     updating_ = true;
     for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
       if (supervisor_.is_service(slot) && !supervisor_.unit(slot).departing) refresh_checks(slot);

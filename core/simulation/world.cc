@@ -202,8 +202,13 @@ void World::take_over(const std::shared_ptr<const Database>& database) {
   tell_story("operator: update");
   std::vector<bool> taken(supervisor_.slots());
   for (Slot slot = 0; slot < taken.size(); ++slot) taken[slot] = !supervisor_.unit(slot).vacant;
-  if (const auto updated = supervisor_.update({.database = database, .env_skipped = {}, .stop_deadline = {}}, now_);
-      !updated)
+  // Conditions on the environment hold, or do not, as they did for the same name.
+  Supervisor::Update update{.database = database, .env_skipped = std::vector<bool>(database->size()), .stop_deadline = {}};
+  for (std::uint32_t place = 0; place < database->size(); ++place) {
+    const auto before = supervisor_.find(database->name(place));
+    update.env_skipped[place] = before && supervisor_.unit(*before).env_skipped;
+  }
+  if (const auto updated = supervisor_.update(update, now_); !updated)
     return tell_story("update refused: " + std::string(updated.error()));
   behaviours_.resize(supervisor_.slots());
   processes_.resize(supervisor_.slots());

@@ -102,6 +102,12 @@ class WhatChanges(Update):
         after["more"] = SLEEP
         database = self.compiled(node, after)
         told = self.updated(node, database, "--dry-run")
+
+        # As hcrc-compile tells it, which knows what the keys are.
+        def verdicts(text):
+            return [line.split(":")[0].split() for line in text.splitlines() if line[0] in "+-!="]
+        compared = harness.run(harness.BIN / "hcrc-compile", "--diff", node.database, database).stdout
+        self.assertEqual(verdicts(told), verdicts(compared))
         self.assertEqual(told, "! base         restarted\n+ more         added\n- other        removed: stopped\n"
                                "! user         restarted along with base\n1 as before\n")
         self.assertEqual(self.pids(node), before)
@@ -198,7 +204,8 @@ class Operators(Update):
 
     def test_the_rest_is_wanted_as_at_boot(self):
         node = self.up({"a": SLEEP, "b": SLEEP + "autostart = false\n"})
-        self.updated(node, self.compiled(node, {"a": SLEEP + "autostart = false\n", "b": SLEEP}))
+        told = self.updated(node, self.compiled(node, {"a": SLEEP + "autostart = false\n", "b": SLEEP}))
+        self.assertEqual(told, "- a            no longer wanted: stopped\n+ b            wanted now: started\n")
         self.assertEqual(node.service("a")["state"], "down")
         self.assertEqual(node.service("b")["state"], "up")
 

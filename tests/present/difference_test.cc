@@ -99,3 +99,36 @@ TEST_CASE("a bundle is no process", "[difference]") {
   after.services[0].contents = {1, 2};
   CHECK(told(before, after) == "= all         in place: contents\n");
 }
+
+TEST_CASE("what is wanted no more is stopped, what is wanted now is started", "[difference]") {
+  // a wants b; c is there for the asking.
+  Service a = program("a"), b = program("b"), c = program("c");
+  a.edges = {to(1, EdgeKind::wants)};
+  b.autostart = c.autostart = false;
+  const ServiceGraph before = graph({a, b, c});
+  ServiceGraph after = before;
+  after.services[0].edges.clear();
+  after.services[2].autostart = true;
+  CHECK(told(before, after) ==
+        "= a           in place: wants\n"
+        "- b           no longer wanted: stopped\n"
+        "+ c           wanted now: started; changed: autostart\n");
+}
+
+TEST_CASE("a name that was a service and is a bundle is removed and added", "[difference]") {
+  const ServiceGraph before = graph({program("a"), program("b")});
+  Service bundle = service("a", ServiceType::bundle);
+  bundle.contents = {1};
+  CHECK(told(before, graph({bundle, program("b")})) ==
+        "+ a           added\n"
+        "- a           removed: stopped\n");
+}
+
+TEST_CASE("what is bound to a service that is added is restarted along with it", "[difference]") {
+  const ServiceGraph before = graph({program("b")});
+  Service b = program("b");
+  b.edges = {to(0, EdgeKind::binds_to)};
+  CHECK(told(before, graph({program("a"), b})) ==
+        "+ a           added\n"
+        "! b           restarted along with a; in place: binds-to\n");
+}

@@ -10,6 +10,7 @@
 
 #include "core/simulation/world.h"
 #include "tests/catch.h"
+#include "tests/simulation/changed_graph.h"
 #include "tests/simulation/random_history.h"
 
 namespace hcrc::simulation {
@@ -70,6 +71,10 @@ TEST_CASE("the table of moves in docs/state-machine.md is the code's") {
     if (seed % 5 == 0) options.env_skipped[seed % database.size()] = true;
     World world(database, options);
     world.watch(seen);
+    if (seed % 3 == 0) {
+      Random random(seed);
+      world.update(Milliseconds(static_cast<std::int64_t>(seed * 7 % 40'000)), ChangedGraph(database, random).database());
+    }
     history.live(world);
     world.run_until(300s);
     if (!world.exited()) world.at(301s, event::Shutdown{.signal = 15, .code = 0});
