@@ -99,7 +99,6 @@ void Supervisor::ask_one(Slot slot, bool clear, bool named, Instant now) {
   unit.stopped_by_operator = false;
   touch(slot);
   if (unit.active()) return;
-  if (unit.env_skipped) return enter(slot, State::skipped, now);
   const bool again = clear && (unit.state != State::backoff || named) && unit.state != State::waiting;
   if (was_wanted && !again) return;
   if (again) {
@@ -110,6 +109,7 @@ void Supervisor::ask_one(Slot slot, bool clear, bool named, Instant now) {
     unit.ended = false;
     disarm(slot, TimerKind::state);
   }
+  if (unit.env_skipped && unit.phase == Phase::none) return enter(slot, State::skipped, now);
   unit.fresh = true;
   unit.attempt_failed = false;
   unit.log_waited = false;

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "core/conditions.h"
+#include "core/database_hashes.h"
 #include "core/simulation/oracle.h"
 #include "core/story.h"
 
@@ -14,6 +16,10 @@ namespace {
 ServiceType type_of(const format::ServiceRecord& rule) { return static_cast<ServiceType>(rule.type); }
 
 constexpr ExitStatus clean_exit{.kind = ExitStatus::Kind::code, .value = 0, .out_of_memory = false, .memory_limit = 0};
+
+bool same_conditions(const Definition& before, const Database& database, std::uint32_t place) {
+  return care_hashes(*before.database, before.index).conditions == care_hashes(database, place).conditions;
+}
 
 Duration watchdog_pace(const format::ServiceRecord& rule) {
   return std::max<Duration>(Milliseconds(1), Duration(Milliseconds(rule.watchdog_ms)) / 2);
@@ -202,11 +208,13 @@ void World::take_over(const std::shared_ptr<const Database>& database) {
   tell_story("operator: update");
   std::vector<bool> taken(supervisor_.slots());
   for (Slot slot = 0; slot < taken.size(); ++slot) taken[slot] = !supervisor_.unit(slot).vacant;
-  // Conditions on the environment hold, or do not, as they did for the same name.
+  // Conditions on the environment hold, or do not, as they did before; other ones are judged in an empty environment.
   Supervisor::Update update{.database = database, .env_skipped = std::vector<bool>(database->size()), .stop_deadline = {}};
+  const std::vector<bool> fail = conditions_that_fail(*database, {});
   for (std::uint32_t place = 0; place < database->size(); ++place) {
     const auto before = supervisor_.find(database->name(place));
-    update.env_skipped[place] = before && supervisor_.unit(*before).env_skipped;
+    const bool same = before && same_conditions(supervisor_.definition(*before), *database, place);
+    update.env_skipped[place] = same ? supervisor_.unit(*before).env_skipped : fail[place];
   }
   if (const auto updated = supervisor_.update(update, now_); !updated)
     return tell_story("update refused: " + std::string(updated.error()));
@@ -376,7 +384,7 @@ void World::perform(const effect::SignalProcess& effect) {
   if (effect.signal == signals::sigkill) {
     if (!process.stop_signalled && !supervisor_.shutting_down()) broke("SIGKILL without a stop signal", effect.slot);
     // With a stop command the time began before the signal.
-    const bool cut = supervisor_.shutting_down() || rule.stop_command.count != 0;
+    const bool cut = supervisor_.shutting_down() || rule.stop_command.count != 0 || process.updated;
     if (!cut && now_ - process.stop_at < Milliseconds(rule.stop_timeout_ms))
       broke("SIGKILL before the timeout", effect.slot);
     process.stop_signalled = true;

@@ -116,7 +116,7 @@ class World {
     bool waits_for_lock = false;
     bool stop_signalled = false;
     bool hung = false;
-    bool updated = false;  // by what its next start waits for may have changed
+    bool updated = false;  // since it was spawned: what its stop and its next start wait for may have changed
     Run run = 0;
     std::uint64_t life = 0;  // events of an earlier life are stale
     Instant stop_at{};

@@ -35,7 +35,7 @@ class ChangedGraph {
   void change() {
     Service& service = graph_.services[any()];
     const bool bundle = service.type == ServiceType::bundle;
-    switch (random_.upto(15)) {
+    switch (random_.upto(17)) {
       case 0: service.description += "x"; return;
       case 1: service.autostart = !service.autostart; return;
       case 2: return add();
@@ -73,6 +73,14 @@ class ChangedGraph {
       case 13: return bundle_some();
       case 14:
         if (!bundle) service.cleanup = service.cleanup.empty() ? service.command : Arguments{};
+        return;
+      case 15:
+      case 16:
+        if (bundle) return;
+        // In an empty environment one of them holds, and the other does not.
+        service.conditions = {
+            {.kind = one_in(2) ? ConditionKind::env_set : ConditionKind::env_unset, .name = "X", .value = {}}};
+        if (one_in(3)) service.conditions.clear();
         return;
       default: return change_edge();
     }

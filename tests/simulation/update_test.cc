@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "core/conditions.h"
 #include "core/simulation/world.h"
 #include "tests/catch.h"
 #include "tests/simulation/small_graph.h"
@@ -292,6 +293,39 @@ TEST_CASE("a shorter hold, delay, health interval and schedule count at once", "
   REQUIRE(world.spawns("slow").back() == Instant(6s));
   REQUIRE(world.spawns("job") == std::vector<Instant>{Instant(0s), Instant(7s)});
   REQUIRE(world.told("sick: health check failed 3 times"));
+}
+
+TEST_CASE("conditions are judged anew where they change, for what does not run", "[update]") {
+  const Condition never{.kind = ConditionKind::env_set, .name = "X", .value = {}};
+  Graph before;
+  before.longrun("was").conditions = {never};
+  before.longrun("runs");
+  before.longrun("user");
+  before.edge("user", EdgeKind::requires_, "was");
+  Graph after = before;
+  after.service("was").conditions.clear();
+  after.service("runs").conditions = {never};
+  after.longrun("added").conditions = {never};
+  const Shared first = shared(before);
+  Supervisor::Options options;
+  options.env_skipped = conditions_that_fail(*first, {});
+  World world(*first, options);
+  world.boot();
+  world.run_until(1s);
+  REQUIRE(world.state("was") == State::skipped);
+  world.update(2s, shared(after));
+  world.run_until(10s);
+  REQUIRE_UNBROKEN(world);
+  REQUIRE(world.state("was") == State::up);
+  REQUIRE(starts(world, "user") == 1);
+  REQUIRE(world.state("runs") == State::up);  // only a start is judged
+  REQUIRE(starts(world, "runs") == 1);
+  REQUIRE(world.state("added") == State::skipped);
+  world.at(11s, event::Stop{.slot = world.slot("runs")});
+  world.at(12s, event::Start{.slot = world.slot("runs")});
+  world.run_until(13s);
+  REQUIRE_UNBROKEN(world);
+  REQUIRE(world.state("runs") == State::skipped);
 }
 
 TEST_CASE("another type of a running service ends the one and starts the other", "[update]") {
