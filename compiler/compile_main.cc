@@ -227,7 +227,7 @@ int run(const Options& options) {
 int tell_or_write_dump(const Options& options) {
   const auto database = read_database_file(*options.dump);
   if (!database && database.error().code != 0) return tell(database.error());
-  if (!database) return tell(definitions_wrong, harmless(database.error().text()) + ": compile it anew");
+  if (!database) return tell(definitions_wrong, harmless(database.error().text()));
   const ServiceGraph graph = database->graph();
   const std::vector<DumpedFile> files = dump(graph);
   // What comes from hcrc-compile can be written down. Anything else must not come out as what it is not.
@@ -253,7 +253,7 @@ int tell_difference(const Options& options) {
     return done;
   }
   if (told.error().code != 0) return tell(told.error());
-  return tell(definitions_wrong, harmless(told.error().text()) + ": compile it anew");
+  return tell(definitions_wrong, harmless(told.error().text()));
 }
 
 }  // namespace

@@ -159,8 +159,11 @@ std::expected<Database, SystemError> read_database_file(const std::string& path)
   if (!file) return failed(errno);
   struct stat facts{};
   if (::fstat(file.get(), &facts) != 0) return failed(errno);
-  if (!S_ISREG(facts.st_mode)) return refused("is no regular file");
-  if (facts.st_size > static_cast<off_t>(bounds::database_bytes)) return refused("is larger than any database");
+  if (!S_ISREG(facts.st_mode)) {
+    return std::unexpected(SystemError{path + ": is no file: name a database, as hcrc-compile -o writes it", 0});
+  }
+  if (facts.st_size > static_cast<off_t>(bounds::database_bytes))
+    return refused("is larger than any database: name the file that hcrc-compile has written");
   std::vector<std::byte> bytes(static_cast<std::size_t>(facts.st_size));
   std::size_t length = 0;
   while (length < bytes.size()) {

@@ -18,7 +18,8 @@ namespace hcrc::compiler {
 [[nodiscard]] std::expected<void, SystemError> write_database_file(const std::string& path,
                                                                    std::span<const std::byte> bytes);
 
-// The error names the file: one that cannot be read, with its errno; one that is no database, or a damaged one, with code 0.
+// The error names the file: one that cannot be read, with its errno; one that is no database, or a damaged one, with code 0
+// and what to do.
 [[nodiscard]] std::expected<Database, SystemError> read_database_file(const std::string& path);
 
 }  // namespace hcrc::compiler

@@ -14,6 +14,7 @@
 #include "compiler/secrets.h"
 #include "compiler/shell_text.h"
 #include "compiler/template_text.h"
+#include "compiler/toml_text.h"
 #include "core/graph.h"
 #include "core/service.h"
 #include "core/units.h"
@@ -350,7 +351,7 @@ void ServiceCheck::shell_texts() {
         Code::shell_variable, variable.place,
         fmt::format("the shell does not see ${{{}}}: it is filled in before", variable.name),
         {{fmt::format("write ${} or $${{{}}} where the shell is to fill it in", variable.name, variable.name)},
-         {fmt::format("or hand it over: [\"sh\", \"-c\", \"... \\\"$1\\\"\", \"sh\", \"${{{}}}\"]", variable.name)}});
+         {fmt::format("or hand it over: [\"sh\", \"-c\", \"... \\\"$1\\\"\", \"sh\", {}]", toml_text(variable.source))}});
   }
 }
 

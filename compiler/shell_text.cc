@@ -5,6 +5,7 @@
 #include <string>
 
 #include "compiler/template_text.h"
+#include "compiler/toml_text.h"
 
 namespace hcrc::compiler {
 
@@ -36,7 +37,7 @@ ShellVariable variable_in_shell_text(const Items& words) {
     const auto is_variable = [](const TemplatePiece& piece) { return piece.kind != TemplatePiece::Kind::literal; };
     const auto found = std::ranges::find_if(text.text.pieces, is_variable);
     if (found == text.text.pieces.end()) return {};
-    return {.name = found->text, .place = text.place};
+    return {.name = found->text, .source = template_source({.pieces = {*found}}), .place = text.place};
   }
   return {};
 }

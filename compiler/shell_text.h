@@ -1,6 +1,7 @@
 // Variables in a text that a shell runs.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "compiler/definition.h"
@@ -11,6 +12,7 @@ namespace hcrc::compiler {
 // or where the words start no shell.
 struct ShellVariable {
   std::string_view name = {};
+  std::string source = {};  // as it is written: "${NAME:-default}"
   Place place = {};
 };
 ShellVariable variable_in_shell_text(const Items& words);

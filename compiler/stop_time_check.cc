@@ -58,6 +58,8 @@ void StopTimeCheck::report(std::uint32_t first, Milliseconds sum, Milliseconds r
     }
   }
   if (left_out > 0) notes.push_back({fmt::format("... and {} more", left_out)});
+  notes.push_back({fmt::format("{} are the stop-deadline, {}, less {} for the sweep and the loggers", format_duration(room),
+                               format_duration(plan_.deadline), format_duration(plan_.reserve))});
   notes.push_back({"give them shorter timeouts, or node.toml a longer stop-deadline"});
   diagnostics_.add(
       Code::stop_too_long, place(first),

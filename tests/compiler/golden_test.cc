@@ -52,8 +52,10 @@ TEST_CASE("every code has an example, and every example that is named after a co
     const std::string expected = read_text(folder / "expected");
     all.append(expected);
     const std::string id = folder.filename().string().substr(0, 4);
-    if (!find_code(id)) continue;
     INFO(folder.string());
+    const bool named_after_code = id.size() == 4 && (id[0] == 'E' || id[0] == 'W') && id[1] >= '0' && id[1] <= '9';
+    CHECK(named_after_code == find_code(id).has_value());
+    if (!find_code(id)) continue;
     CHECK(expected.find("[" + id + "]") != std::string::npos);
   }
   for (const CodeRow& row : diagnostic_codes()) {
@@ -61,6 +63,19 @@ TEST_CASE("every code has an example, and every example that is named after a co
     CHECK(all.find("[" + std::string(row.id) + "]") != std::string::npos);
     const auto named = [&](const fs::path& folder) { return folder.filename().string().starts_with(row.id); };
     CHECK(std::ranges::any_of(golden_folders(), named));
+  }
+}
+
+TEST_CASE("every code is explained by what is wrong and what to do, under its own heading") {
+  const std::string page = read_text(source_dir / "docs/diagnostics.md");
+  std::size_t headings = 0;
+  for (std::size_t at = page.find("\n## "); at != std::string::npos; at = page.find("\n## ", at + 1)) ++headings;
+  CHECK(headings == diagnostic_codes().size());
+  for (const CodeRow& row : diagnostic_codes()) {
+    INFO(row.id);
+    CHECK(page.find(std::string("\n## ").append(row.id).append(": ").append(row.title).append("\n")) != std::string::npos);
+    CHECK(explain(row.code).size() > row.title.size() + 40);
+    CHECK(find_code(row.id) == row.code);
   }
 }
 
@@ -86,9 +101,9 @@ TEST_CASE("the fuzzer's dictionary has every word of the language") {
     add("", row.name, " = ");
     for (const std::string_view choice : row.choices) add("\\\"", choice, "\\\"");
   }
-  for (const char* text :
-       {"${", "${A}", "${A:-b}", "$$", "@", "\\\"unlimited\\\"", "[\\\"s\\\"]", "\\x0A=== a.toml\\x0A", "\\x0A=== 2/s.toml\\x0A",
-        "\\x0A=== node.toml\\x0A", "1h30m", "\\\"16M\\\"", "\\xEF\\xBB\\xBF", "\\x0D\\x0A", "\\\"\\\"\\\"", "SIGINT", "CAP_CHOWN"}) {
+  for (const char* text : {"${", "${A}", "${A:-b}", "$$", "@", "\\\"unlimited\\\"", "[\\\"s\\\"]", "\\x0A=== a.toml\\x0A",
+                           "\\x0A=== 2/s.toml\\x0A", "\\x0A=== node.toml\\x0A", "1h30m", "\\\"16M\\\"", "\\xEF\\xBB\\xBF",
+                           "\\x0D\\x0A", "\\\"\\\"\\\"", "SIGINT", "CAP_CHOWN"}) {
     add("", text, "");
   }
   compare(source_dir / "tests/fuzz/definitions.dict", words);
