@@ -397,10 +397,10 @@ void Supervisor::helper_exit(Slot slot, Role role, bool failed, Instant now) {
   switch (unit.phase) {
     case Phase::before: {
       const bool periodic = type_of(rule(slot)) == ServiceType::periodic;
-      const bool bound = unit.bound_active > 0 && !periodic;
-      if (unit.unmet == 0 && !bound && step_ == Step::running) return spawn_main(slot, now);
-      // A requirement has gone down meanwhile, or an update has bound what runs to it: all begins anew. Or the node is
-      // stopping.
+      // What an update may have brought meanwhile: something that runs is bound to it, or the logger before is still there.
+      const bool kept_back = (unit.bound_active > 0 && !periodic) || (unit.logger && read_logs_ > 0);
+      if (unit.unmet == 0 && !kept_back && step_ == Step::running) return spawn_main(slot, now);
+      // Or a requirement has gone down: all begins anew. Or the node is stopping.
       unit.phase = Phase::none;
       unit.due = periodic;
       return enter(slot, unit.due ? State::up : State::waiting, now);

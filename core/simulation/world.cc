@@ -265,6 +265,11 @@ void World::check_spawn(const effect::Spawn& effect) {
   if (process.waits_for_lock) broke("a process while one waits for the lock", effect.slot);
   if (supervisor_.shutting_down()) broke("a process in a shutdown", effect.slot);
   if (effect.slot == supervisor_.command_slot()) return;
+  // Two that read one pipe would cut its lines.
+  for (Slot slot = 0; supervisor_.unit(effect.slot).logger && slot < supervisor_.slots(); ++slot) {
+    const bool reads = supervisor_.unit(slot).read_logs && (processes_[slot].alive || copiers_[slot]);
+    if (reads) broke("a logger while one of the graph before still reads", effect.slot);
+  }
   const format::ServiceRecord& rule = supervisor_.rule(effect.slot);
   for (const Links::Link& link : supervisor_.dependencies(effect.slot)) {
     if (link.kinds.requirement() && !processes_[link.service].up && !supervisor_.unit(link.service).env_skipped)

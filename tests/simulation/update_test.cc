@@ -403,6 +403,83 @@ TEST_CASE("one producer more restarts the logger, and no producer; a logger remo
   REQUIRE(starts(world, "two") == 1);
 }
 
+TEST_CASE("a logger that takes over a producer starts when the one before is down", "[update]") {
+  Graph before;
+  for (const char* name : {"log", "log2", "one", "two"}) before.longrun(name);
+  Graph after = before;
+  before.edge("one", EdgeKind::log_to, "log").edge("two", EdgeKind::log_to, "log2");
+  after.edge("one", EdgeKind::log_to, "log2").edge("two", EdgeKind::log_to, "log2");
+  const Shared first = shared(before);
+  World world(*first, {});
+  world.behaviour("log").stops_after = 700ms;
+  world.boot();
+  world.update(1s, shared(after));
+  world.run_until(10s);
+  REQUIRE_UNBROKEN(world);
+  REQUIRE(world.ends("log2").back() == Instant(1002ms));
+  REQUIRE(world.spawns("log2").back() == Instant(1700ms));
+  REQUIRE(starts(world, "one") == 1);
+}
+
+TEST_CASE("what was needed by a removed logger alone stops with the others again", "[update]") {
+  Graph before;
+  for (const char* name : {"data", "log", "one"}) before.longrun(name);
+  before.edge("log", EdgeKind::requires_, "data").edge("one", EdgeKind::log_to, "log");
+  Graph after;
+  for (const char* name : {"data", "one"}) after.longrun(name);
+  const Shared first = shared(before);
+  World world(*first, {});
+  world.boot();
+  world.run_until(500ms);
+  REQUIRE(world.supervisor().unit(world.slot("data")).late);
+  world.update(1s, shared(after));
+  world.run_until(10s);
+  REQUIRE_UNBROKEN(world);
+  REQUIRE_FALSE(world.supervisor().unit(world.slot("data")).late);
+}
+
+TEST_CASE("a run that failed for good just before an update changes it does not end the node", "[update]") {
+  Graph before;
+  before.longrun("node").restart.policy = RestartPolicy::never;
+  before.service("node").essential = true;
+  before.longrun("other");
+  Graph after = before;
+  after.service("node").command.push_back(word("--right"));
+  const Shared first = shared(before);
+  World world(*first, {});
+  world.behaviour("node").leaves_behind = 60s;  // so that the end takes a moment
+  world.boot();
+  world.crash(1s, world.slot("node"), signal(9));
+  world.update(1s + 500us, shared(after));
+  world.run_until(10s);
+  REQUIRE_UNBROKEN(world);
+  REQUIRE_FALSE(world.exited());
+  REQUIRE(world.state("node") == State::up);
+}
+
+TEST_CASE("that what departs cannot run by its old definition is nobody's misfortune", "[update]") {
+  Graph before;
+  before.longrun("base").restart.policy = RestartPolicy::never;
+  before.longrun("middle");
+  before.edge("middle", EdgeKind::requires_, "base");
+  Graph after;
+  after.longrun("base").restart.policy = RestartPolicy::never;
+  after.longrun("middle").command.push_back(word("--alone"));
+  after.longrun("top").essential = true;
+  after.edge("top", EdgeKind::requires_, "middle");
+  const Shared first = shared(before);
+  World world(*first, {});
+  world.behaviour("middle").stops_after = 2s;
+  world.boot();
+  world.crash(1s, world.slot("base"), signal(9));
+  world.update(2s, shared(after));
+  world.run_until(10s);
+  REQUIRE_UNBROKEN(world);
+  REQUIRE_FALSE(world.exited());
+  REQUIRE(world.state("base") == State::failed);
+  REQUIRE(world.state("top") == State::up);
+}
+
 TEST_CASE("an edge that turns round stops nobody for good", "[update]") {
   Graph before;
   before.longrun("a");
