@@ -209,6 +209,23 @@ def compilers(_filters):
                    told=f"{seeds[1]} seeds: the same trace bytes with g++ and clang\n" if same else "")]
 
 
+def coverage(_filters):
+    """Branches of the state machine and the restart arithmetic that simulation and unit tests take together."""
+    measured = ("core/supervisor", "core/restart", "core/timers")
+    code, output, seconds = execute([ROOT / "tools/build", "coverage", "core-tests", "simulation-tests"], timeout=1800)
+    if code != 0:
+        return [Result("build", failed=1, output=output, seconds=seconds)]
+    for counts in (ROOT / "build/coverage").rglob("*.gcda"):
+        counts.unlink()
+    tests = [catch_program(ROOT / "build/coverage/tests/core-tests"),
+             catch_program(ROOT / "build/coverage/tests/simulation-tests", ["~every small world*"], HCRC_SEEDS="3000")]
+    code, output, _ = execute(
+        ["gcovr", "--root", ROOT, "--object-directory", "build/coverage", "build/coverage", "--branches", "--fail-under-branch=100",
+         "--exclude-throw-branches", "--exclude-unreachable-branches", "--exclude-branches-by-pattern", r".*assert\(.*",
+         *(word for path in measured for word in ("--filter", path))])
+    return [*tests, Result("branches", int(code == 0), int(code != 0), (), output, seconds, told=output)]
+
+
 def bare(filters):
     return python_modules("long_bare_machine.py", filters, 1)
 
@@ -244,6 +261,7 @@ SUITES = {
     "integration": Suite(integration, ("release",)),
     "benchmarks": Suite(benchmarks, ("release",)),
     "fuzz": Suite(fuzz, ("fuzz",), ("clang",)),
+    "coverage": Suite(coverage, (), ("coverage",), long=True),
     "bare": Suite(bare, (), ("bare",), long=True),
     "long-simulation": Suite(long_simulation, ("release",), long=True),
     "long-damage": Suite(long_damage, ("debug",), long=True),
