@@ -164,6 +164,8 @@ struct Unit : CountsBelow, CountsAbove {
 
   // Nothing that has to end before it is left.
   bool may_end() const { return leaving_dependents == 0 && active_requirers == 0; }
+  // It has something that SIGKILL may end.
+  bool has_process() const { return main_alive || helper_alive || leftovers_pending || left_behind; }
   bool active() const { return state == State::starting || state == State::up || state == State::stopping; }
 };
 

@@ -151,7 +151,7 @@ void Supervisor::act(Slot slot, Instant now) {
       break;
   }
   // The reserve has begun: what is left goes at once, whoever depends on it.
-  if (kill_everything_ && !unit.late && unit.active() && unit.phase != Phase::killing) kill_all(slot, now);
+  if (kill_everything_ && !unit.late && unit.has_process() && unit.phase != Phase::killing) kill_all(slot, now);
   if (unit.logger) tend_logger(slot, now);
 }
 

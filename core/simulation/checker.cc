@@ -112,12 +112,13 @@ void Checker::happened(const event::StartFailed& event, Instant now) {
   book.ended_at = now;
 }
 
-void Checker::happened(const event::NoResource& event, Instant) {
+void Checker::happened(const event::NoResource& event, Instant now) {
   if (!ours(event)) return;
   if (event.role == Role::main) {
     books_[event.slot].life = Life::none;
   } else {
     books_[event.slot].helper = false;
+    books_[event.slot].no_helper_since = now;
   }
 }
 
@@ -238,8 +239,13 @@ void Checker::took(const effect::Spawn& effect, Instant now) {
     if (link.kinds.requirement() && state != State::up && state != State::skipped)
       broke(effect.slot, "a process while a requirement is not up");
   }
-  if (book.due != end_of_time && now < book.due && type_of(supervisor_.rule(effect.slot)) != ServiceType::periodic)
-    broke(effect.slot, "a process before its delay is over");
+  // A periodic is up between its runs, too.
+  const bool periodic = type_of(supervisor_.rule(effect.slot)) == ServiceType::periodic;
+  supervisor_.each_dependent(effect.slot, [&](Slot dependent, EdgeKinds kinds) {
+    if (kinds.has(EdgeKind::binds_to) && books_[dependent].life != Life::none && !periodic)
+      broke(effect.slot, "a process while one that is bound to it lives");
+  });
+  if (book.due != end_of_time && now < book.due && !periodic) broke(effect.slot, "a process before its delay is over");
   book.life = Life::asked;
   book.run = effect.run;
   book.condemned = book.permanent = book.start_failed = book.told_end = book.asked_to_stop = false;
@@ -292,8 +298,10 @@ void Checker::check_kill(Slot slot, Instant now) {
   if (now - book.stop_began < timeout && now - began < share) broke(slot, "SIGKILL before its share of the time");
 }
 
-void Checker::took(const effect::KillHelper& effect, Instant) {
-  Book& book = books_[effect.slot];
+void Checker::took(const effect::KillHelper& effect, Instant now) {
+  const Book& book = books_[effect.slot];
+  // It may not have come into being between the decision and its taking.
+  if (!book.helper && book.no_helper_since == now) return;
   if (!book.helper || book.helper_role != effect.role) broke(effect.slot, "a cleanup or stop command is ended that is none");
 }
 

@@ -68,8 +68,8 @@ class Checker {
     bool cont_due = false;  // SIGCONT is to follow
     bool operator_signal = false;
     bool holding = false;
-    bool resource_unsure = false;  // the same of lacking resources
-    bool unsure = false;  // an operator or an update may have cleared the row, or not
+    bool resource_unsure = false;                   // the same of lacking resources
+    bool unsure = false;                            // an operator or an update may have cleared the row, or not
     const format::ServiceRecord* record = nullptr;  // what it went by at its last start
     Run run = 0;
     ExitStatus exit;
@@ -84,7 +84,8 @@ class Checker {
     Instant stop_began = end_of_time;
     Instant stop_signal_at = end_of_time;
     Instant watchdog_at = end_of_time;
-    std::array<std::int64_t, 7> rules{};  // those that the row was counted by
+    Instant no_helper_since = end_of_time;  // for want of a resource
+    std::array<std::int64_t, 7> rules{};    // those that the row was counted by
   };
 
   template <typename Happened>

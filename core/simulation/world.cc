@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 #include <utility>
 
 #include "core/conditions.h"
@@ -78,7 +79,7 @@ void World::update(Duration time, std::shared_ptr<const Database> database) {
 
 void World::schedule(Duration after, What what, Slot slot, ExitStatus status, const Event& event) {
   heap_.push_back({.at = now_ + std::max(after, Duration::zero()),
-                   .order = order_++,
+                   .order = shuffled_ ? shuffled_->next() : order_++,
                    .what = what,
                    .slot = slot,
                    .life = processes_[slot].life,
@@ -91,10 +92,13 @@ void World::schedule(Duration after, What what, Slot slot, ExitStatus status, co
 void World::run_until(Duration time) {
   const Instant end(time);
   while (!exit_code_) {
+    if (!moment_ends()) return;
     const Instant happening = heap_.empty() ? end_of_time : heap_.front().at;
     const Instant deadline = supervisor_.deadline();
     if (std::min(happening, deadline) > end) break;
-    if (happening <= deadline) {
+    // An end and the timeout of the same run may fall into one moment.
+    const bool tick_first = happening == deadline && shuffled_ && (shuffled_->next() & 1) != 0;
+    if (happening <= deadline && !tick_first) {
       now_ = std::max(now_, happening);
       std::pop_heap(heap_.begin(), heap_.end());
       const Happening next = heap_.back();
@@ -108,6 +112,17 @@ void World::run_until(Duration time) {
   now_ = std::max(now_, end);
 }
 
+// Nothing goes round in circles without time passing.
+bool World::moment_ends() {
+  constexpr std::uint64_t longest = 20'000;
+  if (now_ != moment_) moment_steps_ = 0;
+  moment_ = now_;
+  if (++moment_steps_ < longest) return true;
+  broke("the moment does not end");
+  exit_code_ = 255;
+  return false;
+}
+
 void World::run_to_rest(Duration horizon) {
   while (!exit_code_) {
     const Instant next = std::min(heap_.empty() ? end_of_time : heap_.front().at, supervisor_.deadline());
@@ -116,36 +131,42 @@ void World::run_to_rest(Duration horizon) {
   }
 }
 
+// What an answer says of the process, before the supervisor hears it.
+void World::answered(const Event& event) {
+  if (const auto* exited = std::get_if<event::Exited>(&event)) processes_[exited->slot].helper = false;
+  if (const auto* skipped = std::get_if<event::Skipped>(&event)) processes_[skipped->slot].preparing = false;
+  if (const auto* failed = std::get_if<event::StartFailed>(&event)) {
+    (failed->role == Role::main ? processes_[failed->slot].preparing : processes_[failed->slot].helper) = false;
+  }
+  if (const auto* busy = std::get_if<event::LockBusy>(&event)) {
+    (busy->role == Role::main ? processes_[busy->slot].preparing : processes_[busy->slot].helper) = false;
+  }
+}
+
 void World::happen(const Happening& happening) {
   Process& process = processes_[happening.slot];
   switch (happening.what) {
     case What::event:
       if (!hears(happening.event)) return;
-      if (const auto* exited = std::get_if<event::Exited>(&happening.event)) processes_[exited->slot].helper = false;
-      if (const auto* skipped = std::get_if<event::Skipped>(&happening.event)) {
-        processes_[skipped->slot].preparing = false;
-        processes_[skipped->slot].up = true;
-      }
-      if (const auto* failed = std::get_if<event::StartFailed>(&happening.event)) processes_[failed->slot].preparing = false;
-      if (const auto* free = std::get_if<event::LockFree>(&happening.event)) processes_[free->slot].waits_for_lock = false;
-      if (const auto* busy = std::get_if<event::LockBusy>(&happening.event)) {
-        processes_[busy->slot].preparing = false;
-        processes_[busy->slot].waits_for_lock = true;
-      }
-      return give(happening.event);
+      answered(happening.event);
+      return give_twice(happening.event);
+    case What::echo: ++faults_; return give(happening.event);
     case What::finishes:
       if (process.hung) return;
       [[fallthrough]];
     case What::ends:
-      if (process.alive && process.life == happening.life) end_main(happening.slot, happening.status);
-      return;
+      if (!process.alive || process.life != happening.life) return;
+      if (process.asked_to_end == end_of_time && happening.status != clean_exit) ++faults_;
+      return end_main(happening.slot, happening.status);
     case What::crash:
       if (!process.alive || !process.spawned) return note("fault: no process to end of ", happening.slot);
       note("fault: ends ", happening.slot);
+      ++faults_;
       return end_main(happening.slot, happening.status);
     case What::hangs:
       if (!process.alive || !process.spawned) return note("fault: no process to hang of ", happening.slot);
       note("fault: hangs ", happening.slot);
+      ++faults_;
       process.hung = true;
       if (watcher_ != nullptr) watcher_->hung(now(), happening.slot);
       return;
@@ -158,9 +179,44 @@ void World::happen(const Happening& happening) {
     case What::leftovers_end:
       if (!process.leftovers || process.life != happening.life) return;
       process.leftovers = false;
-      return give(event::LeftoversGone{.slot = happening.slot, .run = process.run});
+      // What follows may be another run.
+      return give_twice(event::LeftoversGone{.slot = happening.slot, .run = process.run});
+    case What::copier_ends:
+      if (!copiers_[happening.slot]) return;
+      copiers_[happening.slot] = false;
+      ++faults_;
+      note("fault: ends the copier of ", happening.slot);
+      return give(event::CopierEnded{.slot = happening.slot});
+    case What::orphans_end: return give(event::OrphansGone{});
   }
 }
+
+void World::give_twice(const Event& event) {
+  give(event);
+  echo(event);
+}
+
+// The shell tells everything once, but a late double must do no harm. A cleanup before and one after a run have one run
+// number, so that theirs would be taken for each other.
+void World::echo(const Event& event) {
+  const auto again = [this, &event](Slot slot) {
+    if (behaviours_[slot].echo_after) schedule(*behaviours_[slot].echo_after, What::echo, slot, {}, event);
+  };
+  std::visit(
+      [&again](const auto& one) {
+        using Kind = std::decay_t<decltype(one)>;
+        if constexpr (requires { one.role; }) {
+          if (one.role == Role::main) again(one.slot);
+        } else if constexpr (std::is_same_v<Kind, event::Skipped> || std::is_same_v<Kind, event::LockFree> ||
+                             std::is_same_v<Kind, event::LeftoversGone> || std::is_same_v<Kind, event::Ready> ||
+                             std::is_same_v<Kind, event::ProbeDone>) {
+          again(one.slot);
+        }
+      },
+      event);
+}
+
+void World::kill_copier(Duration time, Slot slot) { schedule(time - now(), What::copier_ends, slot); }
 
 // A hung process says nothing; what it said before may still be late.
 bool World::hears(const Event& event) const {
@@ -176,15 +232,14 @@ void World::end_main(Slot slot, ExitStatus status) {
   process.alive = false;
   process.hung = false;
   process.ends.push_back(now_);
-  const bool success = status.kind == ExitStatus::Kind::code && status.value == 0;
-  // A periodic is up whether it runs or not.
-  if (type_of(supervisor_.rule(slot)) != ServiceType::periodic) {
-    process.up = type_of(supervisor_.rule(slot)) == ServiceType::oneshot && success && !process.stop_signalled;
-  }
   process.leftovers = behaviour.leaves_behind.has_value() && process.spawned;
-  if (process.leftovers) schedule(*behaviour.leaves_behind, What::leftovers_end, slot);
-  give(
-      event::Exited{.slot = slot, .run = process.run, .role = Role::main, .status = status, .leftovers = process.leftovers});
+  if (process.leftovers) {
+    ++faults_;
+    schedule(*behaviour.leaves_behind, What::leftovers_end, slot);
+  }
+  const event::Exited exited{
+      .slot = slot, .run = process.run, .role = Role::main, .status = status, .leftovers = process.leftovers};
+  give_twice(exited);
 }
 
 void World::note(std::string_view what, Slot slot) { tell_story(std::string(what) + std::string(name(slot))); }
@@ -198,6 +253,10 @@ void World::give(const Event& event) {
   if (const auto* start = std::get_if<event::Start>(&event)) note("operator: start ", start->slot);
   if (const auto* stop = std::get_if<event::Stop>(&event)) note("operator: stop ", stop->slot);
   if (const auto* restart = std::get_if<event::Restart>(&event)) note("operator: restart ", restart->slot);
+  const bool asked = std::holds_alternative<event::Start>(event) || std::holds_alternative<event::Stop>(event) ||
+                     std::holds_alternative<event::Restart>(event) || std::holds_alternative<event::Signal>(event) ||
+                     std::holds_alternative<event::Shutdown>(event);
+  if (asked) ++faults_;
   checker_.event(event, now_);
   supervisor_.handle(event, now_);
   drain();
@@ -206,6 +265,7 @@ void World::give(const Event& event) {
 // Whoever has left may be reaped later; what was to happen to him is void with his run.
 void World::take_over(const std::shared_ptr<const Database>& database) {
   tell_story("operator: update");
+  ++faults_;
   std::vector<bool> taken(supervisor_.slots());
   for (Slot slot = 0; slot < taken.size(); ++slot) taken[slot] = !supervisor_.unit(slot).vacant;
   // Conditions on the environment hold, or do not, as they did before; other ones are judged in an empty environment.
@@ -245,48 +305,33 @@ void World::drain() {
   // Answers that come while an effect is performed drain within: only the outermost sees an event's work done.
   if (--draining_ != 0) return;
   checker_.settled();
-  for (const std::string& problem : checker_.take_problems()) broke(problem, supervisor_.command_slot());
+  note_problems();
   if (oracle_ && !exit_code_) {
-    if (const auto problem = disagreement(supervisor_)) broke(*problem, supervisor_.command_slot());
+    if (const auto problem = disagreement(supervisor_)) broke(*problem);
   }
 }
 
-void World::broke(std::string_view what, Slot slot) {
-  std::string line = std::to_string(std::chrono::duration_cast<Milliseconds>(now()).count()) + "ms " +
-                     std::string(name(slot)) + ": " + std::string(what);
-  broken_.push_back(line);
-  trace_.push_back("BROKEN " + line);
+void World::note_problems() {
+  for (const std::string& problem : checker_.take_problems()) broke(problem);
 }
 
-void World::check_spawn(const effect::Spawn& effect) {
-  const Process& process = processes_[effect.slot];
-  if (process.alive || process.preparing) broke("a second process", effect.slot);
-  if (process.leftovers && !process.up) broke("a process while what the last one left is there", effect.slot);
-  if (process.waits_for_lock) broke("a process while one waits for the lock", effect.slot);
-  if (supervisor_.shutting_down()) broke("a process in a shutdown", effect.slot);
-  if (effect.slot == supervisor_.command_slot()) return;
-  // Two that read one pipe would cut its lines.
-  for (Slot slot = 0; supervisor_.unit(effect.slot).logger && slot < supervisor_.slots(); ++slot) {
-    const bool reads = supervisor_.unit(slot).read_logs && (processes_[slot].alive || copiers_[slot]);
-    if (reads) broke("a logger while one of the graph before still reads", effect.slot);
-  }
-  const format::ServiceRecord& rule = supervisor_.rule(effect.slot);
-  for (const Links::Link& link : supervisor_.dependencies(effect.slot)) {
-    if (link.kinds.requirement() && !processes_[link.service].up && !supervisor_.unit(link.service).env_skipped)
-      broke("a process while a requirement is not up", effect.slot);
-  }
-  supervisor_.each_dependent(effect.slot, [&](Slot dependent, EdgeKinds kinds) {
-    // A periodic is up between its runs, too.
-    const bool periodic = type_of(rule) == ServiceType::periodic;
-    if (kinds.has(EdgeKind::binds_to) && processes_[dependent].alive && !periodic)
-      broke("a process while a bound one lives", effect.slot);
-  });
-  // A delay counts from the end of the last process; the first restart waits at least `delay`.
-  const Unit& unit = supervisor_.unit(effect.slot);
-  if (type_of(rule) != ServiceType::periodic && unit.row.restarts > 0 && !process.ends.empty() && !process.spawns.empty() &&
-      process.ends.back() > process.spawns.back() && !unit.fresh && !process.updated) {
-    const Milliseconds least = unit.holding ? Milliseconds(rule.restart_hold_ms) : unit.row.delay;
-    if (now_ - process.ends.back() < least) broke("a restart before its delay is over", effect.slot);
+void World::finished() {
+  checker_.finished();
+  note_problems();
+}
+
+void World::broke(std::string_view what) {
+  broken_.push_back(std::to_string(std::chrono::duration_cast<Milliseconds>(now()).count()) + "ms " + std::string(what));
+  trace_.push_back("BROKEN " + broken_.back());
+}
+
+void World::broke(std::string_view what, Slot slot) { broke(std::string(name(slot)) + ": " + std::string(what)); }
+
+// Two loggers that read one pipe would cut its lines.
+void World::check_readers(Slot slot) {
+  for (Slot other = 0; supervisor_.unit(slot).logger && other < supervisor_.slots(); ++other) {
+    const bool reads = supervisor_.unit(other).read_logs && (processes_[other].alive || copiers_[other]);
+    if (reads) broke("a logger while one of the graph before still reads", slot);
   }
 }
 
@@ -294,31 +339,28 @@ void World::perform(const effect::Spawn& effect) {
   Process& process = processes_[effect.slot];
   const Behaviour& behaviour = behaviours_[effect.slot];
   if (effect.role != Role::main) {
-    if (process.helper) broke("a second helper", effect.slot);
     process.helper = true;
+    process.helper_hangs = false;
     if (effect.role == Role::stop_command) {
       process.asked_to_end = now_;
       check_stop_signal(effect.slot);
     }
     if (effect.role == Role::stop_command && process.alive && !process.hung && behaviour.stop_command_works &&
-        behaviour.stops_after) {
+        behaviour.commands == Behaviour::Command::works && behaviour.stops_after) {
       schedule(behaviour.answers_after + *behaviour.stops_after, What::finishes, effect.slot, clean_exit);
     }
-    schedule(behaviour.answers_after, What::event, 0, {},
-             event::Exited{
-                 .slot = effect.slot, .run = effect.run, .role = effect.role, .status = clean_exit, .leftovers = false});
     process.run = effect.run;
-    return;
+    return end_helper(effect);
   }
-  check_spawn(effect);
   process.updated = false;
+  check_readers(effect.slot);
   process.helper = false;
   process.run = effect.run;
-  if (type_of(supervisor_.rule(effect.slot)) != ServiceType::periodic) process.up = false;
   process.stop_signalled = false;
   process.hung = false;
   process.asked_to_end = end_of_time;
   ++process.life;
+  if (behaviour.start != Behaviour::Start::spawned) ++faults_;
   Behaviour::Start start = behaviour.start;
   if (start != Behaviour::Start::spawned && behaviours_[effect.slot].bad_starts-- == 0) {
     behaviours_[effect.slot].bad_starts = 0;
@@ -342,7 +384,7 @@ void World::perform(const effect::Spawn& effect) {
       return schedule(behaviour.answers_after, What::event, 0, {},
                       event::Skipped{.slot = effect.slot, .run = effect.run, .reason = "there is no /x"});
     case Behaviour::Start::lock_busy:
-      schedule(behaviour.answers_after + behaviour.lock_for, What::event, 0, {},
+      schedule(behaviour.answers_after + std::max<Duration>(behaviour.lock_for, Milliseconds(1)), What::event, 0, {},
                event::LockFree{.slot = effect.slot, .run = effect.run});
       return schedule(
           behaviour.answers_after, What::event, 0, {},
@@ -359,10 +401,51 @@ void World::perform(const effect::Spawn& effect) {
   if (longrun && behaviour.ready_after && (ready == ReadyKind::notify || ready == ReadyKind::fd)) {
     schedule(*behaviour.ready_after, What::event, 0, {}, event::Ready{.slot = effect.slot, .run = effect.run});
   }
+  if (longrun && ready != ReadyKind::spawned && !behaviour.ready_after) ++faults_;
+  if (behaviour.extends) {
+    schedule(behaviour.answers_after, What::event, 0, {},
+             event::ExtendTimeout{.slot = effect.slot, .run = effect.run, .by = *behaviour.extends});
+  }
   if (behaviour.ends_after || !longrun) {
     schedule(behaviour.ends_after.value_or(std::chrono::milliseconds(3)), What::finishes, effect.slot, behaviour.end);
   }
   if (longrun && rule.watchdog_ms >= 0 && behaviour.watchdog) schedule(watchdog_pace(rule), What::watchdog, effect.slot);
+}
+
+// How a cleanup or stop command fares.
+void World::end_helper(const effect::Spawn& effect) {
+  const Behaviour& behaviour = behaviours_[effect.slot];
+  if (behaviour.commands != Behaviour::Command::works) ++faults_;
+  ExitStatus status = clean_exit;
+  switch (behaviour.commands) {
+    case Behaviour::Command::hangs: processes_[effect.slot].helper_hangs = true; return;
+    case Behaviour::Command::start_fails:
+      return schedule(behaviour.answers_after, What::event, 0, {},
+                      event::StartFailed{.slot = effect.slot,
+                                         .run = effect.run,
+                                         .role = effect.role,
+                                         .permanent = false,
+                                         .reason = "exec: No such file or directory"});
+    case Behaviour::Command::no_resource:
+      // Once: what it lacks comes back.
+      behaviours_[effect.slot].commands = Behaviour::Command::works;
+      processes_[effect.slot].helper = false;
+      return give(event::NoResource{.slot = effect.slot, .run = effect.run, .role = effect.role, .reason = "EAGAIN"});
+    case Behaviour::Command::lock_busy:
+      if (effect.role == Role::cleanup) {
+        behaviours_[effect.slot].commands = Behaviour::Command::works;
+        schedule(behaviour.answers_after + std::max<Duration>(behaviour.lock_for, Milliseconds(1)), What::event, 0, {},
+                 event::LockFree{.slot = effect.slot, .run = effect.run});
+        return schedule(
+            behaviour.answers_after, What::event, 0, {},
+            event::LockBusy{.slot = effect.slot, .run = effect.run, .role = effect.role, .holder = "elsewhere, pid 7"});
+      }
+      break;
+    case Behaviour::Command::fails: status.value = 1; break;
+    case Behaviour::Command::works: break;
+  }
+  schedule(behaviour.answers_after, What::event, 0, {},
+           event::Exited{.slot = effect.slot, .run = effect.run, .role = effect.role, .status = status, .leftovers = false});
 }
 
 void World::check_stop_signal(Slot slot) {
@@ -401,6 +484,8 @@ void World::perform(const effect::SignalProcess& effect) {
   process.stop_at = now_;
   if (behaviours_[effect.slot].stops_after && !process.hung) {
     schedule(*behaviours_[effect.slot].stops_after, What::ends, effect.slot, killed_by(effect.signal));
+  } else {
+    ++faults_;
   }
 }
 
@@ -411,12 +496,21 @@ void World::perform(const effect::SignalLeftovers& effect) {
   if (effect.signal != signals::sigcont) schedule(Milliseconds(1), What::leftovers_end, effect.slot);
 }
 
-void World::perform(const effect::KillHelper&) {}
+void World::perform(const effect::KillHelper& effect) {
+  if (!processes_[effect.slot].helper || !processes_[effect.slot].helper_hangs) return;
+  schedule(Milliseconds(1), What::event, 0, {},
+           event::Exited{.slot = effect.slot,
+                         .run = effect.run,
+                         .role = effect.role,
+                         .status = killed_by(signals::sigkill),
+                         .leftovers = false});
+}
 
-void World::perform(const effect::EndLockWait& effect) { processes_[effect.slot].waits_for_lock = false; }
+void World::perform(const effect::EndLockWait&) {}
 
 void World::perform(const effect::Probe& effect) {
   const Behaviour& behaviour = behaviours_[effect.slot];
+  if (!behaviour.probe_answers_after || !behaviour.probes_good) ++faults_;
   if (!behaviour.probe_answers_after || hangs(effect.slot)) return;
   schedule(*behaviour.probe_answers_after, What::event, 0, {},
            event::ProbeDone{.slot = effect.slot,
@@ -450,18 +544,16 @@ void World::perform(const effect::CloseStreams& effect) {
     schedule(*behaviours_[effect.slot].stops_after, What::finishes, effect.slot, clean_exit);
 }
 
-void World::perform(const effect::Sweep&) { schedule(Milliseconds(1), What::event, 0, {}, event::OrphansGone{}); }
+void World::perform(const effect::Sweep& effect) {
+  if (!orphans_end_after_) ++faults_;
+  if (effect.signal == signals::sigkill) return schedule(Milliseconds(1), What::orphans_end, 0);
+  if (orphans_end_after_) schedule(*orphans_end_after_, What::orphans_end, 0);
+}
 
 void World::perform(const effect::Report& effect) {
   std::array<char, bounds::story_line_bytes> bytes;
   TextWriter line(bytes);
   tell(supervisor_, effect, line);
-  Process& process = processes_[effect.slot];
-  if (effect.kind == ReportKind::ready || effect.kind == ReportKind::done ||
-      (effect.kind == ReportKind::started && supervisor_.unit(effect.slot).state == State::up)) {
-    process.up = true;
-  }
-  if (effect.kind == ReportKind::stopped) process.up = false;
   tell_story(line.view());
 }
 

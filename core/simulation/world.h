@@ -38,6 +38,11 @@ struct Behaviour {
   std::optional<Duration> stops_after = std::chrono::milliseconds(2);  // after its stop signal; none: it ignores it
   std::optional<Duration> leaves_behind;  // leftovers that live so long by themselves, and end at SIGTERM too
   bool stop_command_works = true;         // its stop command ends it, as its stop signal would
+  // What becomes of its cleanup and stop commands.
+  enum class Command : std::uint8_t { works, fails, hangs, start_fails, no_resource, lock_busy };
+  Command commands = Command::works;
+  std::optional<Duration> extends;     // asks for so much more time to get ready, once
+  std::optional<Duration> echo_after;  // everything about its processes is told a second time, so much later
   bool probes_good = true;
   bool watchdog = true;  // says WATCHDOG=1 twice as often as it must
   std::optional<Duration> probe_answers_after = std::chrono::milliseconds(1);
@@ -66,6 +71,9 @@ class World {
   // Leaves the oracle out, whose time grows with the graph; the checker stays.
   void without_oracle() { oracle_ = false; }
 
+  // See Supervisor::without_notify(). Before boot().
+  void without_notify() { supervisor_.without_notify(); }
+
   void boot();
   // Something from outside, at a time.
   void at(Duration time, const Event& event);
@@ -79,6 +87,12 @@ class World {
   // Another graph, as an operator's update puts it in force.
   void update(Duration time, std::shared_ptr<const Database> database);
   Behaviour& newcomers() { return newcomers_; }  // how services behave that an update adds
+  // How long what no service owns takes to end when it is asked to; none: it needs SIGKILL.
+  void orphans_end_after(std::optional<Duration> time) { orphans_end_after_ = time; }
+  // The copier of a logger, where there is one at the time, is killed.
+  void kill_copier(Duration time, Slot slot);
+  // What falls into the same moment comes in an order drawn from this seed, instead of that in which it was arranged.
+  void shuffle(std::uint64_t seed) { shuffled_.emplace(seed); }
   void run_until(Duration time);
   // Until nothing is left to happen but what is further away than `horizon`.
   void run_to_rest(Duration horizon = std::chrono::hours(1));
@@ -89,11 +103,15 @@ class World {
   std::optional<std::uint8_t> exited() const { return exit_code_; }
   Instant exited_at() const { return exited_at_; }  // end_of_time: not yet
   std::uint64_t steps() const { return steps_; }
+  // Things that went wrong or came from outside: failed starts, ends, hangs, ignored signals, silence, commands, updates ...
+  std::uint64_t faults() const { return faults_; }
 
   // The story so far: "   1.250 holochain: ready after 5ms".
   const std::vector<std::string>& trace() const { return trace_; }
   bool told(std::string_view part) const;
   const std::vector<std::string>& broken() const { return broken_; }
+  // Nothing more will happen: what still waits must have said for what.
+  void finished();
   bool has_process(Slot slot) const { return processes_[slot].alive; }
   bool hangs(Slot slot) const { return processes_[slot].alive && processes_[slot].hung; }
   // When the service's last process was asked to end: by signal, stop command or the end of its streams; end_of_time: not
@@ -110,10 +128,9 @@ class World {
     bool alive = false;      // asked for and not ended
     bool spawned = false;    // it is no child that will fail before its exec
     bool preparing = false;  // it is one, and has not said so yet
-    bool up = false;         // as an outsider sees it: ready, or a oneshot that succeeded, or skipped
     bool leftovers = false;
     bool helper = false;
-    bool waits_for_lock = false;
+    bool helper_hangs = false;
     bool stop_signalled = false;
     bool hung = false;
     bool updated = false;  // since it was spawned: what its stop and its next start wait for may have changed
@@ -125,7 +142,20 @@ class World {
     std::vector<Instant> ends;
   };
   // `finishes`: ends as its behaviour has it, unless it hangs; `ends`: whatever it does.
-  enum class What : std::uint8_t { event, finishes, ends, leftovers_end, crash, hangs, changes, watchdog, updates };
+  enum class What : std::uint8_t {
+    event,
+    echo,
+    finishes,
+    ends,
+    leftovers_end,
+    crash,
+    hangs,
+    changes,
+    watchdog,
+    updates,
+    copier_ends,
+    orphans_end
+  };
   struct Happening {
     Instant at;
     std::uint64_t order;
@@ -140,8 +170,13 @@ class World {
 
   void schedule(Duration after, What what, Slot slot, ExitStatus status = {}, const Event& event = event::Tick{});
   void happen(const Happening& happening);
+  void answered(const Event& event);
+  bool moment_ends();
   bool hears(const Event& event) const;
   void give(const Event& event);
+  void give_twice(const Event& event);
+  void echo(const Event& event);
+  void end_helper(const effect::Spawn& effect);
   void take_over(const std::shared_ptr<const Database>& database);
   void tell_story(std::string_view line);
   void drain();
@@ -161,10 +196,12 @@ class World {
   void perform(const effect::Outward& effect);
   void perform(const effect::Exit& effect);
   void end_main(Slot slot, ExitStatus status);
-  void check_spawn(const effect::Spawn& effect);
   void check_stop_signal(Slot slot);
+  void check_readers(Slot slot);
   void note(std::string_view what, Slot slot);
+  void broke(std::string_view what);
   void broke(std::string_view what, Slot slot);
+  void note_problems();
   std::string_view name(Slot slot) const;
 
   Supervisor supervisor_;
@@ -182,6 +219,11 @@ class World {
   std::uint64_t order_ = 0;
   int draining_ = 0;
   std::uint64_t steps_ = 0;
+  std::uint64_t faults_ = 0;
+  Instant moment_ = end_of_time;
+  std::uint64_t moment_steps_ = 0;
+  std::optional<Random> shuffled_;
+  std::optional<Duration> orphans_end_after_ = std::chrono::milliseconds(1);
   Instant now_{};
   Instant shutdown_at_ = end_of_time;
   std::optional<std::uint8_t> exit_code_;

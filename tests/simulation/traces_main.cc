@@ -7,8 +7,7 @@
 #include <string>
 
 #include "core/hash.h"
-#include "core/simulation/world.h"
-#include "tests/simulation/random_history.h"
+#include "tests/simulation/history.h"
 
 namespace {
 
@@ -16,18 +15,9 @@ using namespace hcrc;
 using namespace hcrc::simulation;
 
 std::string trace_of(std::uint64_t seed) {
-  RandomHistory history(seed);
-  const Database database = history.database();
-  Supervisor::Options options;
-  options.seed = seed;
-  World world(database, options);
-  world.without_oracle();
-  history.live(world);
-  world.run_until(std::chrono::seconds(300));
-  if (!world.exited()) world.at(std::chrono::seconds(301), event::Shutdown{.signal = 15, .code = 0});
-  world.run_until(std::chrono::seconds(400));
   std::string all;
-  for (const std::string& line : world.trace()) all += line + '\n';
+  for (const std::string& line : live(random_history(seed, Updates::some), Watched::without_oracle).trace)
+    all += line + '\n';
   return all;
 }
 

@@ -10,8 +10,7 @@
 
 #include "core/simulation/world.h"
 #include "tests/catch.h"
-#include "tests/simulation/changed_graph.h"
-#include "tests/simulation/random_history.h"
+#include "tests/simulation/history.h"
 
 namespace hcrc::simulation {
 namespace {
@@ -62,25 +61,10 @@ class Seen : public Watcher {
 TEST_CASE("the table of moves in docs/state-machine.md is the code's") {
   Seen seen;
   for (std::uint64_t seed = 1; seed <= 2'000; ++seed) {
-    RandomHistory history(seed);
-    const Database database = history.database();
-    Supervisor::Options options;
-    options.seed = seed;
-    options.command = seed % 4 == 0;
-    options.env_skipped.assign(database.size(), false);
-    if (seed % 5 == 0) options.env_skipped[seed % database.size()] = true;
-    World world(database, options);
-    world.watch(seen);
-    if (seed % 3 == 0) {
-      Random random(seed);
-      world.update(Milliseconds(static_cast<std::int64_t>(seed * 7 % 40'000)), ChangedGraph(database, random).database());
-    }
-    history.live(world);
-    world.run_until(300s);
-    if (!world.exited()) world.at(301s, event::Shutdown{.signal = 15, .code = 0});
-    world.run_until(400s);
-    INFO((world.broken().empty() ? std::string() : world.broken().front()));
-    REQUIRE(world.broken().empty());
+    const Outcome outcome =
+        live(random_history(seed, seed % 3 == 0 ? Updates::some : Updates::none), Watched::without_oracle, &seen);
+    INFO(outcome.problem);
+    REQUIRE(outcome.problem.empty());
   }
   const Moves table = written_down();
   for (const auto& [from, to] : seen.moves) {
