@@ -151,7 +151,8 @@ class Oracle {
       });
       if (!any) return "no dependent keeps it from stopping";
     }
-    if (!unit.wanted && !unit.departing && (unit.state == State::waiting || unit.state == State::backoff || unit.state == State::held)) {
+    if (!unit.wanted && !unit.departing &&
+        (unit.state == State::waiting || unit.state == State::backoff || unit.state == State::held)) {
       return "nothing wants it, and yet it waits";
     }
     return std::nullopt;

@@ -61,6 +61,8 @@ class Watcher {
 class World {
  public:
   World(const Database& database, const Supervisor::Options& options);
+  World(const World&) = delete;  // the supervisor tells it of changes
+  World& operator=(const World&) = delete;
 
   Behaviour& behaviour(std::string_view service) { return behaviours_[slot(service)]; }
   Behaviour& behaviour(Slot slot) { return behaviours_[slot]; }

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "tests/catch.h"
-#include "tests/simulation/history.h"
+#include "tests/simulation/script.h"
 
 namespace hcrc::simulation {
 namespace {
@@ -40,12 +40,12 @@ Sums live_all(std::uint64_t first, std::uint64_t seeds) {
   const auto work = [&] {
     Sums own;
     for (std::uint64_t seed = next++; seed < first + seeds; seed = next++) {
-      const History history = random_history(seed, updates_of(seed));
-      const Outcome outcome = live(history);
+      const Script script = random_script(seed, updates_of(seed));
+      const Outcome outcome = live(script);
       own.steps += outcome.steps;
       own.faults += outcome.faults;
       for (const std::string& line : outcome.trace) own.updates += line.find("what the update stops") != std::string::npos;
-      const bool same = seed % lived_twice != 0 || live(history).trace == outcome.trace;
+      const bool same = seed % lived_twice != 0 || live(script).trace == outcome.trace;
       if (outcome.problem.empty() && same) continue;
       own.failed = seed;
       next = first + seeds;
@@ -63,8 +63,8 @@ Sums live_all(std::uint64_t first, std::uint64_t seeds) {
 }
 
 std::string story(std::uint64_t seed) {
-  const History whole = random_history(seed, updates_of(seed));
-  const History small = shrink(whole);
+  const Script whole = random_script(seed, updates_of(seed));
+  const Script small = shrink(whole);
   const Outcome outcome = live(small);
   std::string all = "HCRC_SEED=" + std::to_string(seed) + " HCRC_SEEDS=1 simulation-tests [random]\n" + live(whole).problem +
                     "\nmade smaller, from " + std::to_string(whole.graph.services.size()) + " services and " +

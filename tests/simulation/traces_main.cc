@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/hash.h"
-#include "tests/simulation/history.h"
+#include "tests/simulation/script.h"
 
 namespace {
 
@@ -16,8 +16,7 @@ using namespace hcrc::simulation;
 
 std::string trace_of(std::uint64_t seed) {
   std::string all;
-  for (const std::string& line : live(random_history(seed, Updates::some), Watched::without_oracle).trace)
-    all += line + '\n';
+  for (const std::string& line : live(random_script(seed, Updates::some), Watched::without_oracle).trace) all += line + '\n';
   return all;
 }
 

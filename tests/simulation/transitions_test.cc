@@ -10,7 +10,7 @@
 
 #include "core/simulation/world.h"
 #include "tests/catch.h"
-#include "tests/simulation/history.h"
+#include "tests/simulation/script.h"
 
 namespace hcrc::simulation {
 namespace {
@@ -62,7 +62,7 @@ TEST_CASE("the table of moves in docs/state-machine.md is the code's") {
   Seen seen;
   for (std::uint64_t seed = 1; seed <= 2'000; ++seed) {
     const Outcome outcome =
-        live(random_history(seed, seed % 3 == 0 ? Updates::some : Updates::none), Watched::without_oracle, &seen);
+        live(random_script(seed, seed % 3 == 0 ? Updates::some : Updates::none), Watched::without_oracle, &seen);
     INFO(outcome.problem);
     REQUIRE(outcome.problem.empty());
   }

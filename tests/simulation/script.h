@@ -1,5 +1,5 @@
-// A history: a graph, how its processes misbehave, and what comes from outside and when. Written down, so that it can be
-// lived again, and made smaller until nothing can be left out of what breaks a promise.
+// The script of a history: a graph, how its processes misbehave, and what comes from outside and when. Written down, so that
+// it can be lived again, and made smaller until nothing can be left out of what breaks a promise.
 //
 // First a phase of faults, of 100 seconds; then calm, in which everything wanted must settle; then a shutdown, which must be
 // over in time.
@@ -38,7 +38,7 @@ struct Thing {
   std::uint32_t number = 0;  // of a stale event: its run; of an update: which graph
 };
 
-struct History {
+struct Script {
   std::uint64_t seed = 0;
   ServiceGraph graph;
   std::vector<Behaviour> behaviours;  // by place in the graph, CMD's last
@@ -53,9 +53,9 @@ struct History {
 
 enum class Updates : std::uint8_t { none, some };
 
-// All of it drawn from the seed: up to 40 services of all types and kinds of edges. Some faults are wholly off in a history,
+// All of it drawn from the seed: up to 40 services of all types and kinds of edges. Some faults are wholly off in a script,
 // so that others get to happen.
-History random_history(std::uint64_t seed, Updates updates = Updates::none);
+Script random_script(std::uint64_t seed, Updates updates = Updates::none);
 
 struct Outcome {
   std::string problem;  // the first promise that was broken; empty: none was
@@ -66,13 +66,13 @@ struct Outcome {
 };
 
 enum class Watched : std::uint8_t { fully, without_oracle };
-Outcome live(const History& history, Watched watched = Watched::fully, Watcher* watcher = nullptr);
+Outcome live(const Script& script, Watched watched = Watched::fully, Watcher* watcher = nullptr);
 
 // The same problem, or another, from less: fewer things, fewer faults, fewer services. Deterministic; lives at most `lives`
 // histories.
-History shrink(History history, std::uint32_t lives = 400);
+Script shrink(Script script, std::uint32_t lives = 400);
 
 // The history in words: its services, how they misbehave, what happens.
-std::string text(const History& history);
+std::string text(const Script& script);
 
 }  // namespace hcrc::simulation

@@ -1,4 +1,4 @@
-#include "tests/simulation/history.h"
+#include "tests/simulation/script.h"
 
 #include <algorithm>
 
@@ -22,11 +22,11 @@ Database database_of(const ServiceGraph& graph) {
   return std::move(database.value());
 }
 
-// Draws a history.
+// Draws a script.
 class Drawing {
  public:
   Drawing(std::uint64_t seed, Updates updates) : random_(seed) {
-    history_.seed = history_.options.seed = seed;
+    script_.seed = script_.options.seed = seed;
     for (bool& fault : faults_) fault = one_in(3);
     const std::uint64_t largest = one_in(3) ? 39 : 11;
     count_ = 1 + static_cast<Slot>(random_.upto(largest));
@@ -37,15 +37,15 @@ class Drawing {
     for (Slot i = 0; i < count_; ++i) connect(i);
     if (one_in(3)) bundle();
     draw_options();
-    history_.behaviours.resize(history_.graph.services.size() + 1);
-    for (Behaviour& behaviour : history_.behaviours) misbehave(behaviour);
+    script_.behaviours.resize(script_.graph.services.size() + 1);
+    for (Behaviour& behaviour : script_.behaviours) misbehave(behaviour);
     if (updates == Updates::some) draw_updates();
     const std::uint64_t things = random_.upto(30);
     for (std::uint64_t i = 0; i < things; ++i) happen();
     if (one_in(4)) add(Thing::Kind::shutdown, upto(100'000), 0);
   }
 
-  History take() { return std::move(history_); }
+  Script take() { return std::move(script_); }
 
  private:
   bool one_in(std::uint64_t n) { return random_.upto(n - 1) == 0; }
@@ -73,7 +73,7 @@ class Drawing {
       service.schedule.at_start = !one_in(3);
       if (one_in(3)) service.schedule.jitter = upto(2'000);
     }
-    history_.graph.services.push_back(std::move(service));
+    script_.graph.services.push_back(std::move(service));
   }
 
   void draw_restart(Service& service) {
@@ -115,7 +115,7 @@ class Drawing {
   }
 
   void edge(Slot from, EdgeKind kind, Slot to) {
-    std::vector<Edge>& edges = history_.graph.services[from].edges;
+    std::vector<Edge>& edges = script_.graph.services[from].edges;
     auto at = std::ranges::lower_bound(edges, to, {}, &Edge::target);
     if (at == edges.end() || at->target != to) at = edges.insert(at, Edge{.target = to, .kinds = {}});
     at->kinds.add(kind);
@@ -143,12 +143,12 @@ class Drawing {
     for (Slot i = 0; i < count_; ++i) {
       if (one_in(3)) all.contents.push_back(i);
     }
-    if (!all.contents.empty()) history_.graph.services.push_back(std::move(all));
+    if (!all.contents.empty()) script_.graph.services.push_back(std::move(all));
   }
 
   void draw_options() {
-    Supervisor::Options& options = history_.options;
-    const auto services = history_.graph.services.size();
+    Supervisor::Options& options = script_.options;
+    const auto services = script_.graph.services.size();
     options.command = one_in(8);
     if (one_in(4)) options.stop_deadline = 400ms + upto(9'000);
     if (one_in(10)) options.target = static_cast<Slot>(random_.upto(services - 1));
@@ -158,9 +158,9 @@ class Drawing {
       options.env_skipped.resize(services);
       for (std::size_t i = 0; i < count_; ++i) options.env_skipped[i] = one_in(6);
     }
-    history_.notify_usable = !one_in(12);
-    history_.shuffled = one_in(2);
-    if (one_in(4)) history_.orphans_end_after.reset();
+    script_.notify_usable = !one_in(12);
+    script_.shuffled = one_in(2);
+    if (one_in(4)) script_.orphans_end_after.reset();
   }
 
   void misbehave(Behaviour& behaviour) {
@@ -190,7 +190,7 @@ class Drawing {
   }
 
   void add(Thing::Kind kind, Duration at, Slot slot, std::uint32_t number = 0) {
-    history_.things.push_back({.at = at, .kind = kind, .slot = slot, .number = number});
+    script_.things.push_back({.at = at, .kind = kind, .slot = slot, .number = number});
   }
 
   void happen() {
@@ -200,13 +200,13 @@ class Drawing {
                                      Thing::Kind::crash,       Thing::Kind::ends_well,  Thing::Kind::hang,
                                      Thing::Kind::signal,      Thing::Kind::copier_ends};
     const Thing::Kind kind = kinds[random_.upto(10)];
-    const bool bundle = history_.graph.services.size() > count_ && one_in(4) && kind <= Thing::Kind::restart;
+    const bool bundle = script_.graph.services.size() > count_ && one_in(4) && kind <= Thing::Kind::restart;
     add(kind, at, bundle ? count_ : any(), static_cast<std::uint32_t>(random_.upto(5)));
   }
 
   // Some close behind one another, while the stops of the last are still going on.
   void draw_updates() {
-    std::vector<std::shared_ptr<const Database>> graphs = {std::make_shared<const Database>(database_of(history_.graph))};
+    std::vector<std::shared_ptr<const Database>> graphs = {std::make_shared<const Database>(database_of(script_.graph))};
     const std::uint64_t count = 1 + random_.upto(4);
     Duration at{};
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -215,20 +215,20 @@ class Drawing {
       graphs.push_back(ChangedGraph(*from, random_).database());
       add(Thing::Kind::update, at, 0, static_cast<std::uint32_t>(i));
     }
-    history_.graphs.assign(graphs.begin() + 1, graphs.end());
-    if (one_in(3)) history_.newcomers.stops_after.reset();
-    if (one_in(3)) history_.newcomers.ends_after = 700ms;
+    script_.graphs.assign(graphs.begin() + 1, graphs.end());
+    if (one_in(3)) script_.newcomers.stops_after.reset();
+    if (one_in(3)) script_.newcomers.ends_after = 700ms;
   }
 
   Random random_;
-  History history_;
+  Script script_;
   Slot count_ = 0;
   Slot loggers_ = 0;
   std::int64_t slower_ = 1;
   bool faults_[10] = {};
 };
 
-void arrange(World& world, const History& history, const Thing& thing) {
+void arrange(World& world, const Script& script, const Thing& thing) {
   const ExitStatus clean{.kind = ExitStatus::Kind::code, .value = 0, .out_of_memory = false, .memory_limit = 0};
   switch (thing.kind) {
     case Thing::Kind::start: return world.at(thing.at, event::Start{.slot = thing.slot});
@@ -241,7 +241,7 @@ void arrange(World& world, const History& history, const Thing& thing) {
     case Thing::Kind::signal: return world.at(thing.at, event::Signal{.slot = thing.slot, .signal = 10});
     case Thing::Kind::copier_ends: return world.kill_copier(thing.at, thing.slot);
     case Thing::Kind::shutdown: return world.at(thing.at, event::Shutdown{.signal = 15, .code = 3});
-    case Thing::Kind::update: return world.update(thing.at, history.graphs[thing.number]);
+    case Thing::Kind::update: return world.update(thing.at, script.graphs[thing.number]);
   }
 }
 
@@ -262,19 +262,19 @@ std::string problem_of(const World& world) { return world.broken().empty() ? std
 
 }  // namespace
 
-History random_history(std::uint64_t seed, Updates updates) { return Drawing(seed, updates).take(); }
+Script random_script(std::uint64_t seed, Updates updates) { return Drawing(seed, updates).take(); }
 
-Outcome live(const History& history, Watched watched, Watcher* watcher) {
-  const Database database = database_of(history.graph);
-  World world(database, history.options);
-  if (!history.notify_usable) world.without_notify();
+Outcome live(const Script& script, Watched watched, Watcher* watcher) {
+  const Database database = database_of(script.graph);
+  World world(database, script.options);
+  if (!script.notify_usable) world.without_notify();
   if (watcher != nullptr) world.watch(*watcher);
   if (watched == Watched::without_oracle) world.without_oracle();
-  if (history.shuffled) world.shuffle(history.seed);
-  for (Slot slot = 0; slot < history.behaviours.size(); ++slot) world.behaviour(slot) = history.behaviours[slot];
-  world.newcomers() = history.newcomers;
-  world.orphans_end_after(history.orphans_end_after);
-  for (const Thing& thing : history.things) arrange(world, history, thing);
+  if (script.shuffled) world.shuffle(script.seed);
+  for (Slot slot = 0; slot < script.behaviours.size(); ++slot) world.behaviour(slot) = script.behaviours[slot];
+  world.newcomers() = script.newcomers;
+  world.orphans_end_after(script.orphans_end_after);
+  for (const Thing& thing : script.things) arrange(world, script, thing);
   world.boot();
   world.run_until(calm_from);
   for (Slot slot = 0; slot < world.supervisor().slots(); ++slot) {
@@ -313,9 +313,9 @@ namespace {
 
 class Shrinking {
  public:
-  Shrinking(History history, std::uint32_t lives) : history_(std::move(history)), lives_(lives) {}
+  Shrinking(Script script, std::uint32_t lives) : script_(std::move(script)), lives_(lives) {}
 
-  History take() {
+  Script take() {
     bool smaller = true;
     while (smaller && lives_ > 0) {
       smaller = drop_things();
@@ -323,24 +323,24 @@ class Shrinking {
       smaller = calm_services() || smaller;
       smaller = plain_options() || smaller;
     }
-    return std::move(history_);
+    return std::move(script_);
   }
 
  private:
-  bool keep_if_broken(History&& smaller) {
+  bool keep_if_broken(Script&& smaller) {
     if (lives_ == 0) return false;
     --lives_;
     if (live(smaller).problem.empty()) return false;
-    history_ = std::move(smaller);
+    script_ = std::move(smaller);
     return true;
   }
 
   // Halves, quarters ... single ones.
   bool drop_things() {
     bool dropped = false;
-    for (std::size_t size = (history_.things.size() + 1) / 2; size > 0; size = size == 1 ? 0 : (size + 1) / 2) {
-      for (std::size_t at = 0; at < history_.things.size();) {
-        History smaller = history_;
+    for (std::size_t size = (script_.things.size() + 1) / 2; size > 0; size = size == 1 ? 0 : (size + 1) / 2) {
+      for (std::size_t at = 0; at < script_.things.size();) {
+        Script smaller = script_;
         const auto first = smaller.things.begin() + static_cast<std::ptrdiff_t>(at);
         smaller.things.erase(first, first + static_cast<std::ptrdiff_t>(std::min(size, smaller.things.size() - at)));
         if (keep_if_broken(std::move(smaller))) {
@@ -356,17 +356,17 @@ class Shrinking {
   bool drop_services() {
     // The graphs of updates were made from the first one.
     const bool updates =
-        std::ranges::any_of(history_.things, [](const Thing& thing) { return thing.kind == Thing::Kind::update; });
+        std::ranges::any_of(script_.things, [](const Thing& thing) { return thing.kind == Thing::Kind::update; });
     if (updates) return false;
     bool dropped = false;
-    for (std::size_t place = history_.graph.services.size(); place-- > 0 && history_.graph.services.size() > 1;) {
+    for (std::size_t place = script_.graph.services.size(); place-- > 0 && script_.graph.services.size() > 1;) {
       dropped = keep_if_broken(without(static_cast<std::uint32_t>(place))) || dropped;
     }
     return dropped;
   }
 
-  History without(std::uint32_t place) const {
-    History smaller = history_;
+  Script without(std::uint32_t place) const {
+    Script smaller = script_;
     smaller.graph.services.erase(smaller.graph.services.begin() + place);
     for (Service& service : smaller.graph.services) {
       std::erase_if(service.edges, [place](const Edge& edge) { return edge.target == place; });
@@ -387,15 +387,15 @@ class Shrinking {
   // Processes that do as they should, and services without what does not matter.
   bool calm_services() {
     bool calmer = false;
-    for (std::size_t place = 0; place < history_.behaviours.size(); ++place) {
-      if (is_default(history_.behaviours[place])) continue;
-      History smaller = history_;
+    for (std::size_t place = 0; place < script_.behaviours.size(); ++place) {
+      if (is_default(script_.behaviours[place])) continue;
+      Script smaller = script_;
       smaller.behaviours[place] = Behaviour{};
       calmer = keep_if_broken(std::move(smaller)) || calmer;
     }
-    for (std::size_t place = 0; place < history_.graph.services.size(); ++place) {
-      while (!history_.graph.services[place].edges.empty()) {
-        History smaller = history_;
+    for (std::size_t place = 0; place < script_.graph.services.size(); ++place) {
+      while (!script_.graph.services[place].edges.empty()) {
+        Script smaller = script_;
         smaller.graph.services[place].edges.pop_back();
         if (!keep_if_broken(std::move(smaller))) break;
         calmer = true;
@@ -416,19 +416,19 @@ class Shrinking {
   }
 
   bool plain_options() {
-    History smaller = history_;
+    Script smaller = script_;
     const std::uint64_t seed = smaller.options.seed;
     smaller.options = Supervisor::Options{};
     smaller.options.seed = seed;
-    smaller.options.command = history_.options.command;
+    smaller.options.command = script_.options.command;
     smaller.shuffled = false;
     smaller.orphans_end_after = 1ms;
-    const bool plain = !history_.shuffled && history_.orphans_end_after && history_.options.env_skipped.empty() &&
-                       !history_.options.target && !history_.options.no_target && !history_.options.essential_exhausted;
+    const bool plain = !script_.shuffled && script_.orphans_end_after && script_.options.env_skipped.empty() &&
+                       !script_.options.target && !script_.options.no_target && !script_.options.essential_exhausted;
     return !plain && keep_if_broken(std::move(smaller));
   }
 
-  History history_;
+  Script script_;
   std::uint32_t lives_;
 };
 
@@ -436,13 +436,13 @@ std::string ms(Duration duration) {
   return std::to_string(std::chrono::duration_cast<Milliseconds>(duration).count()) + "ms";
 }
 
-std::string text(const Thing& thing, const History& history) {
+std::string text(const Thing& thing, const Script& script) {
   constexpr const char* kinds[] = {"start",    "stop", "restart", "a stale READY of",   "kill",
                                    "end well", "hang", "signal",  "kill the copier of", "shutdown",
                                    "update"};
   std::string line = ms(thing.at) + " " + kinds[static_cast<std::size_t>(thing.kind)];
   const bool whose = thing.kind != Thing::Kind::shutdown && thing.kind != Thing::Kind::update;
-  if (whose && thing.slot < history.graph.services.size()) line += " " + history.graph.services[thing.slot].name;
+  if (whose && thing.slot < script.graph.services.size()) line += " " + script.graph.services[thing.slot].name;
   return line;
 }
 
@@ -468,19 +468,19 @@ std::string text(const Behaviour& behaviour) {
 
 }  // namespace
 
-History shrink(History history, std::uint32_t lives) { return Shrinking(std::move(history), lives).take(); }
+Script shrink(Script script, std::uint32_t lives) { return Shrinking(std::move(script), lives).take(); }
 
-std::string text(const History& history) {
+std::string text(const Script& script) {
   std::string all;
-  for (std::size_t place = 0; place < history.graph.services.size(); ++place) {
-    const Service& service = history.graph.services[place];
+  for (std::size_t place = 0; place < script.graph.services.size(); ++place) {
+    const Service& service = script.graph.services[place];
     all += service.name + " (" + std::string(hcrc::text(service.type)) + ")";
     for (const Edge& edge : service.edges) {
-      all += " -> " + history.graph.services[edge.target].name + ":" + std::to_string(edge.kinds.bits());
+      all += " -> " + script.graph.services[edge.target].name + ":" + std::to_string(edge.kinds.bits());
     }
-    all += text(history.behaviours[place]) + "\n";
+    all += text(script.behaviours[place]) + "\n";
   }
-  for (const Thing& thing : history.things) all += text(thing, history) + "\n";
+  for (const Thing& thing : script.things) all += text(thing, script) + "\n";
   return all;
 }
 
