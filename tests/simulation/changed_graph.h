@@ -123,7 +123,8 @@ class ChangedGraph {
   // Names that come and go, so that what was removed comes back, too.
   void add() {
     const std::string name = {static_cast<char>('a' + random_.upto(1)), static_cast<char>('0' + random_.upto(3))};
-    insert(plain(one_in(2) ? name : "t" + name, static_cast<ServiceType>(random_.upto(2))));
+    const auto type = static_cast<ServiceType>(random_.upto(2));
+    insert(plain(one_in(2) ? name : "t" + name, type));
     for (int i = 0; i < 3; ++i) change_edge();
   }
 

@@ -131,7 +131,8 @@ class Drawing {
                                   EdgeKind::binds_to};
     const std::uint64_t edges = count_ <= 12 ? random_.upto(i / 2 + 1) : random_.upto(3);
     for (std::uint64_t k = 0; k < edges; ++k) {
-      edge(i, kinds[random_.upto(4)], static_cast<Slot>(random_.upto(i - 1)));
+      const EdgeKind kind = kinds[random_.upto(4)];  // arguments have no order
+      edge(i, kind, static_cast<Slot>(random_.upto(i - 1)));
     }
   }
 
@@ -201,7 +202,8 @@ class Drawing {
                                      Thing::Kind::signal,      Thing::Kind::copier_ends};
     const Thing::Kind kind = kinds[random_.upto(10)];
     const bool bundle = script_.graph.services.size() > count_ && one_in(4) && kind <= Thing::Kind::restart;
-    add(kind, at, bundle ? count_ : any(), static_cast<std::uint32_t>(random_.upto(5)));
+    const Slot slot = bundle ? count_ : any();
+    add(kind, at, slot, static_cast<std::uint32_t>(random_.upto(5)));
   }
 
   // Some close behind one another, while the stops of the last are still going on.
