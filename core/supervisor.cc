@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "core/planted.h"
+
 namespace hcrc {
 
 namespace {
@@ -210,14 +212,14 @@ bool Supervisor::healthy(Slot slot) const { return !units_[slot].watched || (uni
 std::uint16_t Supervisor::facts_of(Slot slot) const {
   const Unit& unit = units_[slot];
   unsigned facts = 0;
-  const bool met = unit.state == State::up || unit.state == State::skipped;
+  const bool met = unit.state == State::up || (unit.state == State::skipped && !planted(Bug::skipped_blocks));
   const bool over = unit.state == State::failed || unit.ended;
   if (met) facts |= satisfied;
   if (met || over || !unit.wanted || unit.state == State::held ||
       (unit.state == State::waiting && (unit.phase == Phase::lock || unit.stuck_requirements > 0))) {
     facts |= settled_fact;
   }
-  if ((facts & settled_fact) != 0 || unit.attempt_failed) facts |= passed;
+  if ((facts & settled_fact) != 0 || (unit.attempt_failed && !planted(Bug::failed_attempt_blocks))) facts |= passed;
   // A stop that has begun is gone through with, even if what asked for it changes its mind: what requires it goes, too.
   if (!unit.wanted || over || unit.restart_pending || unit.departing || stops_now(slot) ||
       (unit.active() && being_stopped(unit)) ||
@@ -299,7 +301,8 @@ void Supervisor::tell_dependencies(Slot slot, std::uint16_t changed, std::uint16
 void Supervisor::count_node(Slot slot, std::uint16_t changed, std::uint16_t facts) {
   const Unit& unit = units_[slot];
   if ((changed & settled_fact) != 0) count_missing(unsettled_, (facts & settled_fact) != 0);
-  if ((changed & well) != 0 && unit.watched) count_missing(unhealthy_, (facts & well) != 0);
+  if ((changed & well) != 0 && (unit.watched || planted(Bug::health_miscounted)))
+    count_missing(unhealthy_, (facts & well) != 0);
   if ((changed & active_fact) != 0) count_held(unit.late ? active_late_ : active_, (facts & active_fact) != 0);
   if ((changed & lock_waiting) != 0) count_held(lock_waits_, (facts & lock_waiting) != 0);
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/planted.h"
 #include "core/supervisor.h"
 
 namespace hcrc {
@@ -58,7 +59,8 @@ void Supervisor::on(const event::NoResource& event, Instant now) {
 }
 
 void Supervisor::on(const event::Exited& event, Instant now) {
-  if (!current(event.slot, event.run)) return;
+  if (event.slot >= slots()) return;
+  if (!current(event.slot, event.run) && !planted(Bug::stale_exit_believed)) return;
   Unit& unit = units_[event.slot];
   if (event.role != Role::main) {
     const bool failed = event.status.kind != ExitStatus::Kind::code || event.status.value != 0;
@@ -77,7 +79,7 @@ void Supervisor::on(const event::Exited& event, Instant now) {
 void Supervisor::own_exit(Slot slot, bool leftovers, Instant now) {
   Unit& unit = units_[slot];
   end_watching(slot);
-  if (being_stopped(unit)) {
+  if (being_stopped(unit) && !planted(Bug::stop_counts_as_end)) {
     if (unit.phase == Phase::stop_command) kill_helper(slot);
     return leftovers ? end_leftovers(slot, now) : check_gone(slot, now);
   }
@@ -85,7 +87,8 @@ void Supervisor::own_exit(Slot slot, bool leftovers, Instant now) {
     attempt_over(slot, unit.cause, false, now);
     return leftovers ? end_leftovers(slot, now) : check_gone(slot, now);
   }
-  const bool success = unit.exit.kind == ExitStatus::Kind::code && in(rule(slot).success_codes, unit.exit.value);
+  bool success = unit.exit.kind == ExitStatus::Kind::code && in(rule(slot).success_codes, unit.exit.value);
+  if (planted(Bug::failure_taken_for_success)) success = true;
   if (type_of(rule(slot)) == ServiceType::oneshot && success) {
     // What a oneshot leaves running is stopped along with it.
     unit.left_behind = leftovers;
@@ -94,7 +97,7 @@ void Supervisor::own_exit(Slot slot, bool leftovers, Instant now) {
     return become_up(slot, now);
   }
   attempt_over(slot, Cause::exited, false, now);
-  if (!leftovers) return check_gone(slot, now);
+  if (!leftovers || planted(Bug::leftovers_not_awaited)) return check_gone(slot, now);
   unit.phase = Phase::killing;
   report(ReportKind::leftovers, slot);
   push(effect::SignalLeftovers{.slot = slot, .run = unit.run, .signal = signals::sigkill});
@@ -123,7 +126,9 @@ void Supervisor::on(const event::LeftoversGone& event, Instant now) {
 
 void Supervisor::check_gone(Slot slot, Instant now) {
   const Unit& unit = units_[slot];
-  if (!unit.main_alive && !unit.helper_alive && !unit.leftovers_pending) process_gone(slot, now);
+  if (!unit.main_alive && !unit.helper_alive && (!unit.leftovers_pending || planted(Bug::leftovers_not_awaited))) {
+    process_gone(slot, now);
+  }
 }
 
 // An attempt has ended without being up, or what was up has ended by itself.
@@ -150,7 +155,7 @@ void Supervisor::decide(Slot slot, Cause cause, bool permanent, Instant now) {
   Unit& unit = units_[slot];
   const format::ServiceRecord& rules = rule(slot);
   const auto policy = static_cast<RestartPolicy>(rules.restart_policy);
-  if (earns_new_row(rules, unit.ready_at, now)) {
+  if (earns_new_row(rules, planted(Bug::reset_counts_from_spawn) ? unit.started_at : unit.ready_at, now)) {
     unit.row = {};
     unit.restarts = 0;
     unit.holding = false;
@@ -161,10 +166,12 @@ void Supervisor::decide(Slot slot, Cause cause, bool permanent, Instant now) {
   const bool success = code && in(rules.success_codes, unit.exit.value);
   const Duration ran = now - unit.started_at;
   if (success && policy != RestartPolicy::always) {
-    unit.next = Next::ended;
-    return report(ReportKind::ended, slot, ran);
+    unit.next = planted(Bug::clean_end_fails) ? Next::failed : Next::ended;
+    return report(planted(Bug::clean_end_fails) ? ReportKind::failed : ReportKind::ended, slot, ran);
   }
-  if (!success && (permanent || policy == RestartPolicy::never || (code && in(rules.permanent_codes, unit.exit.value)))) {
+  if (planted(Bug::permanent_code_retried)) permanent = false;
+  if (!success && (permanent || policy == RestartPolicy::never ||
+                   (code && !planted(Bug::permanent_code_retried) && in(rules.permanent_codes, unit.exit.value)))) {
     unit.next = Next::failed;
     return report(ReportKind::failed, slot, ran);
   }
@@ -183,7 +190,8 @@ void Supervisor::decide(Slot slot, Cause cause, bool permanent, Instant now) {
   unit.next = Next::held;
   unit.holding = true;
   ++unit.restarts;
-  unit.next_start = unit.ended_at + Milliseconds(rules.restart_hold_ms);
+  unit.next_start =
+      (planted(Bug::hold_counts_from_spawn) ? unit.started_at : unit.ended_at) + Milliseconds(rules.restart_hold_ms);
   report(ReportKind::held, slot, ran, Milliseconds(rules.restart_hold_ms));
 }
 
@@ -294,7 +302,7 @@ void Supervisor::begin_stop(Slot slot, Instant now) {
   if (ending) return;  // a periodic's run that is being ended already
   disarm(slot, TimerKind::state);
   unit.phase = Phase::stop_waits;
-  if (unit.may_end()) stop_now(slot, now);
+  if (unit.may_end() || planted(Bug::dependents_not_awaited)) stop_now(slot, now);
 }
 
 // Ends the processes of the service, whatever it has.
@@ -335,10 +343,14 @@ void Supervisor::signal_now(Slot slot, Instant) {
   const std::int32_t signal = rule(slot).stop_signal;
   unit.phase = Phase::terminating;
   push(effect::SignalProcess{.slot = slot, .run = unit.run, .signal = signal});
+  if (planted(Bug::stop_signal_twice)) push(effect::SignalProcess{.slot = slot, .run = unit.run, .signal = signal});
   // A shell takes SIGHUP for the end of its terminal, where it ignores SIGTERM.
   if (slot == command_slot()) push(effect::SignalProcess{.slot = slot, .run = unit.run, .signal = signals::sighup});
-  push(effect::SignalProcess{.slot = slot, .run = unit.run, .signal = signals::sigcont});
+  if (!planted(Bug::sigcont_forgotten)) {
+    push(effect::SignalProcess{.slot = slot, .run = unit.run, .signal = signals::sigcont});
+  }
   if (unit.stop_reason != StopReason::condemned) report(ReportKind::stopping, slot, {}, {}, signal);
+  if (planted(Bug::kill_too_early)) unit.kill_at -= Milliseconds(rule(slot).stop_timeout_ms / 2);
   arm(slot, TimerKind::state, unit.kill_at);
 }
 
@@ -351,6 +363,7 @@ void Supervisor::spawn_helper(Slot slot, Role role) {
 
 void Supervisor::kill_helper(Slot slot) {
   const Unit& unit = units_[slot];
+  if (planted(Bug::helper_never_killed)) return;
   if (unit.helper_alive) push(effect::KillHelper{.slot = slot, .run = unit.run, .role = unit.helper});
 }
 

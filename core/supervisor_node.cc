@@ -6,6 +6,7 @@
 // The last part of the deadline is the reserve: the sweep's and the loggers'.
 #include <algorithm>
 
+#include "core/planted.h"
 #include "core/supervisor.h"
 
 namespace hcrc {
@@ -49,7 +50,7 @@ void Supervisor::begin_shutdown(std::uint8_t code, ShutdownCause cause, Instant 
   step_ = units_[command_slot()].active() ? Step::command : Step::services;
   exit_code_ = code;
   shutdown_cause_ = cause;
-  deadline_ = now + options_.stop_deadline;
+  deadline_ = now + options_.stop_deadline * (planted(Bug::deadline_doubled) ? 2 : 1);
   reserve_ = std::min<Duration>(Milliseconds(1'500), Duration(options_.stop_deadline) / 4);
   report(NodeReportKind::stopping, {}, cause.signal);
   push(effect::Outward{.ready = false});
@@ -69,7 +70,7 @@ void Supervisor::next_step(Instant now) {
       cut_stops(now);
       return touch_all();
     case Step::services:
-      if (active_ == 0 && !units_[command_slot()].active()) begin_sweep(now);
+      if ((active_ == 0 && !units_[command_slot()].active()) || planted(Bug::services_not_awaited)) begin_sweep(now);
       return;
     case Step::loggers:
       if (active_late_ > 0 || copiers_ > 0) return;
@@ -106,7 +107,7 @@ void Supervisor::begin_sweep(Instant now) {
 }
 
 void Supervisor::on(const event::OrphansGone&, Instant now) {
-  if (step_ == Step::sweep) close_logs(now);
+  if (step_ == Step::sweep && !planted(Bug::orphans_answer_lost)) close_logs(now);
 }
 
 void Supervisor::close_logs(Instant) {

@@ -1,6 +1,7 @@
 // The supervisor's way up: what is asked for, what may start, what became ready, and the runs of a periodic.
 #include <algorithm>
 
+#include "core/planted.h"
 #include "core/supervisor.h"
 
 namespace hcrc {
@@ -56,7 +57,8 @@ void Supervisor::want_as_at_boot() {
   for (const Slot slot : slot_at_) {
     Unit& unit = units_[slot];
     const bool bundle = type_of(database_->service(place_[slot])) == ServiceType::bundle;
-    unit.wanted = !bundle && asked_[slot] >= 2 * asked_epoch_ && !unit.stopped_by_operator;
+    unit.wanted = !bundle && asked_[slot] >= 2 * asked_epoch_ &&
+                  (!unit.stopped_by_operator || planted(Bug::stopped_by_operator_forgotten));
   }
 }
 
@@ -120,7 +122,7 @@ void Supervisor::act(Slot slot, Instant now) {
   Unit& unit = units_[slot];
   if (unit.dead_requirements > 0 && unit.wanted && !unit.departing && unit.state != State::skipped &&
       step_ == Step::running) {
-    if (!unit.told_dead) report(ReportKind::cannot_start, slot);
+    if (!unit.told_dead && !planted(Bug::cannot_start_untold)) report(ReportKind::cannot_start, slot);
     unit.told_dead = true;
     if (unit.essential) return begin_shutdown(102, {.slot = slot, .signal = 0, .requirement = true}, now);
   } else if (unit.dead_requirements == 0) {
@@ -184,7 +186,8 @@ void Supervisor::rest(Slot slot, Instant now) {
 void Supervisor::try_start(Slot slot, Instant now) {
   Unit& unit = units_[slot];
   if (step_ != Step::running || (unit.facts & gone) != 0 || !unit.wanted) return;
-  if (unit.unmet > 0 || unit.bound_active > 0) return;
+  if (unit.unmet > 0 && !planted(Bug::requirement_ignored)) return;
+  if (unit.bound_active > 0 && !planted(Bug::bound_dependents_ignored)) return;
   if (unit.logger && read_logs_ > 0) return;  // two that read one pipe would cut its lines
   if (unit.added && removed_ > 0) return;     // what is removed may hold what this one needs: a port, a lock, a folder
   if (unit.fresh) {
@@ -250,7 +253,9 @@ void Supervisor::spawn_main(Slot slot, Instant now) {
                      .judge_paths = unit.fresh || type_of(rules) == ServiceType::periodic});
   disarm(slot, TimerKind::copier);
   switch (type_of(rules)) {
-    case ServiceType::longrun: arm(slot, TimerKind::state, now + Milliseconds(rules.ready_timeout_ms)); break;
+    case ServiceType::longrun:
+      arm(slot, TimerKind::state, now + Milliseconds(rules.ready_timeout_ms) / (planted(Bug::ready_timeout_halved) ? 2 : 1));
+      break;
     case ServiceType::oneshot:
     case ServiceType::periodic:
       disarm(slot, TimerKind::state);
@@ -330,7 +335,7 @@ void Supervisor::on(const event::LockBusy& event, Instant now) {
     return unit.phase == Phase::after ? finish(event.slot, now) : check_gone(event.slot, now);
   }
   unit.detail.assign(event.holder);
-  unit.phase = Phase::lock;
+  unit.phase = planted(Bug::lock_ignored) ? Phase::none : Phase::lock;
   disarm(event.slot, TimerKind::state);
   disarm(event.slot, TimerKind::run);
   enter(event.slot, State::waiting, now);
@@ -356,7 +361,7 @@ void Supervisor::on(const event::Ready& event, Instant now) {
 void Supervisor::on(const event::Watchdog& event, Instant now) {
   if (!current(event.slot, event.run)) return;
   const std::int64_t watchdog = rule(event.slot).watchdog_ms;
-  if (units_[event.slot].state == State::up && watchdog >= 0)
+  if (units_[event.slot].state == State::up && watchdog >= 0 && !planted(Bug::watchdog_not_rearmed))
     arm(event.slot, TimerKind::watchdog, now + Milliseconds(watchdog));
 }
 
@@ -364,6 +369,7 @@ void Supervisor::on(const event::ExtendTimeout& event, Instant now) {
   if (!current(event.slot, event.run) || units_[event.slot].state != State::starting) return;
   if (units_[event.slot].phase == Phase::before) return;
   const std::uint32_t key = event.slot * timer_kinds;
+  if (timers_.armed(key) && planted(Bug::extension_shortens)) return timers_.arm(key, now + event.by);
   if (timers_.armed(key)) timers_.arm(key, std::max(timers_.at(key), now + event.by));
 }
 
@@ -388,6 +394,8 @@ void Supervisor::on(const event::ProbeDone& event, Instant now) {
     return arm(event.slot, TimerKind::pace, std::max(now, unit.probe_began + Milliseconds(rules.ready_interval_ms)));
   }
   unit.bad_probes = event.good ? 0 : unit.bad_probes + 1;
+  if (unit.bad_probes + (planted(Bug::health_one_failure_early) ? 1 : 0) >= rules.health_failures && !event.good)
+    return condemn(event.slot, Cause::health, now);
   if (unit.bad_probes >= rules.health_failures) return condemn(event.slot, Cause::health, now);
   arm(event.slot, TimerKind::pace, std::max(now, unit.probe_began + Milliseconds(rules.health_interval_ms)));
 }
@@ -405,7 +413,7 @@ void Supervisor::end_watching(Slot slot) {
 // One run of a periodic, now: the next falls due `every` after this start.
 void Supervisor::run_periodic(Slot slot, Instant now) {
   Unit& unit = units_[slot];
-  if (unit.unmet > 0 || step_ != Step::running) return;
+  if ((unit.unmet > 0 && !planted(Bug::periodic_without_requirement)) || step_ != Step::running) return;
   unit.due = false;
   const format::ServiceRecord& rules = rule(slot);
   unit.next_start = now + Milliseconds(rules.schedule_every_ms);

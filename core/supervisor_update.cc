@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "core/planted.h"
 #include "core/supervisor.h"
 
 namespace hcrc {
@@ -213,7 +214,8 @@ void Supervisor::take_over(const Update& update, const UpdatePlan& plan, Rooms& 
 void Supervisor::change_definition(Slot slot, const UpdatePlan::Service& planned, Instant now) {
   Unit& unit = units_[slot];
   unit.departing = unit.removed = unit.read_logs = false;
-  if (planned.before && !planned.same_run && !may_change_now(slot)) return send_off(slot);
+  const bool free = may_change_now(slot) || planted(Bug::change_without_restart);
+  if (planned.before && !planned.same_run && !free) return send_off(slot);
   definitions_[slot] = definition_of(database_, place_[slot]);
   rules_[slot] = definitions_[slot].record;
   if (!planned.before) {
@@ -301,7 +303,7 @@ void Supervisor::vacate(Slot slot, Instant now) {
   unit.vacant = true;
   unit.since = now;
   unit.facts = was.facts;
-  unit.run = was.run;
+  unit.run = planted(Bug::run_numbers_forgotten) ? 0 : was.run;
   unit.probe = was.probe;
   unit.copier = was.copier;
   unit.watched = was.watched;  // until what is counted is counted anew

@@ -50,7 +50,6 @@ void Checker::read_rules(Slot slot) {
 void Checker::pardon(Slot slot) {
   Book& book = books_[slot];
   book.unsure = book.resource_unsure = book.forgiven = true;
-  book.stopped = false;
   book.due = end_of_time;
 }
 
@@ -59,6 +58,8 @@ void Checker::updated() {
   books_.resize(supervisor_.slots());
   copiers_.resize(supervisor_.slots(), false);
   for (Slot slot = 0; slot < books_.size(); ++slot) {
+    // What an operator stopped stays so.
+    if (supervisor_.find(supervisor_.name(slot)) != slot) books_[slot].stopped = false;
     pardon(slot);
     read_rules(slot);
   }
@@ -170,6 +171,7 @@ void Checker::forgive(Slot root) {
     if (seen[slot]) continue;
     seen[slot] = true;
     pardon(slot);
+    books_[slot].stopped = false;
     // What is asked for is what the graph in force says, whatever the run of one that departs was started with.
     const auto place = supervisor_.database().find(supervisor_.name(slot));
     if (!place) continue;
