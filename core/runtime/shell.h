@@ -190,8 +190,9 @@ class Shell final : public NodeView {
   bool update_again_ = false;  // SIGHUP came while a database was being read
   bool updating_ = false;      // what the last update stops is not down yet
   std::array<SignalWatcher, 8> signals_;
-  std::vector<pid_t> spared_;    // sessions that the sweep leaves alone
-  std::uint32_t leftovers_ = 0;  // services whose leftovers the supervisor waits for
+  std::vector<pid_t> spared_;       // sessions that the sweep leaves alone
+  std::uint32_t full_batches_ = 0;  // reaped one after the other, up to now
+  std::uint32_t leftovers_ = 0;     // services whose leftovers the supervisor waits for
   bool sweeping_ = false;
   bool changed_ = false;
   bool performing_ = false;

@@ -19,6 +19,9 @@ namespace {
 // Children reaped in one turn: 20,000 at once must not make timers late.
 constexpr std::size_t reaped_at_once = 256;
 
+// Full batches reaped before what may be left of somebody is looked for all the same.
+constexpr std::uint32_t batches_per_look = 64;
+
 // And of ours that ended behind a crowd of orphans.
 constexpr std::size_t ours_at_once = 64;
 
@@ -240,8 +243,13 @@ void Shell::reap() {
     table_.remove(info.si_pid);
     ended(*child, info);
   }
-  if (leftovers_ > 0) look_for_leftovers();
-  if (sweeping_) look_for_orphans();
+  // Each look may go through all of /proc. In a crowd of the dead they wait for its end, or for every so many batches of one
+  // that has none.
+  full_batches_ = more ? full_batches_ + 1 : 0;
+  if (full_batches_ % batches_per_look == 0) {
+    if (leftovers_ > 0) look_for_leftovers();
+    if (sweeping_) look_for_orphans();
+  }
   // There may be more: come back in the next turn, after timers and sockets have had theirs.
   if (more) kill(getpid(), SIGCHLD);
 }
