@@ -79,7 +79,9 @@ os.read(os.open(sys.argv[2], os.O_RDONLY), 1)
             os.kill(init, signal.SIGCONT)
         self.eventually(lambda: node.count(r"^tick$") >= ticks + 5, "five ticks")
         at = [line.at for line in node.lines if line.text == "tick" and line.at >= released][:5]
-        late = max([at[0] - released - (0 if stopped else 0.1)] + [b - a - 0.1 for a, b in zip(at, at[1:])])
+        # The first is due when its time has come and the runtime may run.
+        last = max(line.at for line in node.lines if line.text == "tick" and line.at < released)
+        late = max([at[0] - max(released, last + 0.1)] + [b - a - 0.1 for a, b in zip(at, at[1:])])
         node.expect(r"maker: done")
         self.eventually(lambda: len(harness.children(init)) <= 3, "no orphan is left")
         after = {name: node.service(name)["pid"] for name in ("a", "b")}
@@ -88,8 +90,8 @@ os.read(os.open(sys.argv[2], os.O_RDONLY), 1)
         node.send(signal.SIGTERM)
         self.assertEqual(node.wait(), 0)
         print_figure(f"{made} orphans at once{', runtime stopped meanwhile' if stopped else ''}: timers late by {late * 1000:.0f} ms")
-        # Wanted are 0.3 s; it is not there yet (see the figure), and this bound only finds what is far worse.
-        self.assertLess(late, 3.0)
+        # Wanted are less than 100 ms; this finds what is three times worse.
+        self.assertLess(late, 0.3)
 
     def test_thousands_that_die_together_leave_nothing_and_touch_no_service(self):
         self.flood(stopped=False)
@@ -106,7 +108,7 @@ os.read(os.open(sys.argv[2], os.O_RDONLY), 1)
 
 class StopAtEveryMoment(Pid1Test):
     LENGTH = 6
-    MOMENTS = 120
+    MOMENTS = 320
 
     def chain(self):
         services = {"s0": SLEEP}
@@ -126,7 +128,7 @@ class StopAtEveryMoment(Pid1Test):
                 preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM}))
             init = self.init_of(program.pid)
             began = time.monotonic()
-            wanted = moment * (0.0005 if moment < 60 else 0.001)
+            wanted = moment * 0.0004
             while time.monotonic() - began < wanted:  # the moment itself is what is tried
                 pass
             os.kill(init, signal.SIGTERM)
