@@ -5,6 +5,7 @@
 #include "core/simulation/oracle.h"
 #include "core/supervisor.h"
 #include "tests/catch.h"
+#include "tests/simulation/allocations.h"
 #include "tests/simulation/script.h"
 
 namespace hcrc::simulation {
@@ -18,25 +19,24 @@ class Nonsense {
   void tell() {
     Supervisor supervisor(database_, script_.options);
     if (!script_.notify_usable) supervisor.without_notify();
-    supervisor.boot(now_);
+    {
+      const NoAllocations none;
+      supervisor.boot(now_);
+    }
     drain(supervisor);
     for (int i = 0; i < 400 && !exited_; ++i) {
       now_ += Milliseconds(static_cast<std::int64_t>(one_in(3) ? random_.upto(2'000) : 0));
       while (supervisor.deadline() <= now_ && !exited_) {
-        supervisor.handle(event::Tick{}, now_);
-        drain(supervisor);
+        take(supervisor, event::Tick{});
       }
-      supervisor.handle(anything(supervisor), now_);
-      drain(supervisor);
+      take(supervisor, anything(supervisor));
       if (!exited_) REQUIRE(disagreement(supervisor).value_or("") == "");
     }
-    supervisor.handle(event::Shutdown{.signal = 15, .code = 0}, now_);
-    drain(supervisor);
+    take(supervisor, event::Shutdown{.signal = 15, .code = 0});
     while (!exited_) {
       REQUIRE(supervisor.deadline() != end_of_time);
       now_ = std::max(now_, supervisor.deadline());
-      supervisor.handle(event::Tick{}, now_);
-      drain(supervisor);
+      take(supervisor, event::Tick{});
     }
   }
 
@@ -48,7 +48,16 @@ class Nonsense {
   }
   bool one_in(std::uint64_t n) { return random_.upto(n - 1) == 0; }
 
+  void take(Supervisor& supervisor, const Event& event) {
+    {
+      const NoAllocations none;
+      supervisor.handle(event, now_);
+    }
+    drain(supervisor);
+  }
+
   void drain(Supervisor& supervisor) {
+    const NoAllocations none;
     while (const auto effect = supervisor.next(now_)) exited_ = exited_ || std::holds_alternative<effect::Exit>(*effect);
   }
 
@@ -100,7 +109,7 @@ class Nonsense {
   bool exited_ = false;
 };
 
-TEST_CASE("whatever it is told, the supervisor keeps its wits") {
+TEST_CASE("whatever it is told, the supervisor keeps its wits, and allocates nothing") {
   for (std::uint64_t seed = 1; seed <= 3'000; ++seed) {
     INFO("seed " << seed);
     Nonsense(seed).tell();

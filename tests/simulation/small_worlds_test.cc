@@ -137,5 +137,79 @@ TEST_CASE("every small world starts as its topology says, and comes through any 
   REQUIRE(histories > 200'000 / step);
 }
 
+// Every kind of edge between up to three services of every type: nothing is broken by any one fault, and all settles.
+class TypedWorld {
+ public:
+  explicit TypedWorld(unsigned number) {
+    for (ServiceType& type : types_) {
+      type = static_cast<ServiceType>(number % 3);
+      number /= 3;
+    }
+    for (auto& [later, earlier, kind] : edges_) {
+      kind = number % 6;
+      number /= 6;
+    }
+  }
+
+  // A logger is a longrun, and a service has one at most.
+  bool allowed() const {
+    unsigned loggers_of_last = 0;
+    for (const auto& [later, earlier, kind] : edges_) {
+      if (kind == 5 && types_[earlier] != ServiceType::longrun) return false;
+      if (kind == 5 && later == 2) ++loggers_of_last;
+    }
+    return loggers_of_last < 2;
+  }
+
+  Database database() const {
+    constexpr EdgeKind kinds[] = {EdgeKind::requires_, EdgeKind::requires_, EdgeKind::wants,
+                                  EdgeKind::after,     EdgeKind::binds_to,  EdgeKind::log_to};
+    Graph graph;
+    for (Slot slot = 0; slot < 3; ++slot) {
+      Service& service = graph.add(names[slot], types_[slot]);
+      if (types_[slot] == ServiceType::longrun) service.ready.kind = ReadyKind::notify;
+      if (types_[slot] != ServiceType::periodic) service.restart.delay = 7ms;
+      service.schedule.every = 10s;
+    }
+    for (const auto& [later, earlier, kind] : edges_) {
+      if (kind != 0) graph.edge(names[later], kinds[kind], names[earlier]);
+    }
+    return graph.database();
+  }
+
+ private:
+  struct Pair {
+    Slot later;
+    Slot earlier;
+    unsigned kind;
+  };
+  std::array<ServiceType, 3> types_{};
+  std::array<Pair, 3> edges_ = {{{1, 0, 0}, {2, 0, 0}, {2, 1, 0}}};
+};
+
+TEST_CASE("every kind of edge between three services of every type comes through any one fault") {
+  std::size_t histories = 0;
+  for (unsigned number = 0; number < 27 * 216; number += step) {
+    const TypedWorld typed(number);
+    if (!typed.allowed()) continue;
+    const Database database = typed.database();
+    for (const Fault fault : {Fault::crash, Fault::stop, Fault::restart, Fault::shutdown}) {
+      for (Slot slot = 0; slot < (fault == Fault::shutdown ? 1 : 3); ++slot) {
+        for (const Duration moment : {0ms, 2ms, 4ms, 5ms, 7ms, 11ms, 1'000ms}) {
+          World world(database, {});
+          world.boot();
+          cause(world, fault, slot, moment);
+          world.run_until(15s);
+          ++histories;
+          if (!world.broken().empty()) FAIL(story(number, "broken", world));
+          if (fault == Fault::shutdown && world.exited() != std::uint8_t{0}) FAIL(story(number, "no exit", world));
+          if (!world.exited() && world.supervisor().unsettled() > 0) FAIL(story(number, "does not settle", world));
+        }
+      }
+    }
+  }
+  REQUIRE(histories > 200'000 / step);
+}
+
 }  // namespace
 }  // namespace hcrc::simulation

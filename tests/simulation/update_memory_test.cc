@@ -1,38 +1,11 @@
 // An update for which there is not enough memory, wherever that shows: the graph before stays in force, whole, and says so.
-#include <cstdlib>
 #include <memory>
-#include <new>
 
 #include "core/simulation/oracle.h"
 #include "core/supervisor.h"
 #include "tests/catch.h"
+#include "tests/simulation/allocations.h"
 #include "tests/simulation/small_graph.h"
-
-namespace {
-
-// How many allocations from now on go well; below zero: all do.
-long allocations_left = -1;
-
-void* allocate(std::size_t bytes) {
-  if (allocations_left == 0) throw std::bad_alloc();
-  if (allocations_left > 0) --allocations_left;
-  void* memory = std::malloc(bytes == 0 ? 1 : bytes);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) { return allocate(bytes); }
-void* operator new[](std::size_t bytes) { return allocate(bytes); }
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return std::malloc(bytes == 0 ? 1 : bytes); }
-void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept { return std::malloc(bytes == 0 ? 1 : bytes); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 
 namespace hcrc::simulation {
 namespace {
