@@ -1,6 +1,5 @@
 // Whatever the supervisor is told, in whatever state it is: answers to what was never asked, of runs that are over or not
 // yet there, about services that do not exist. It must keep its wits: take what fits, ignore the rest, and end when told to.
-#include "core/database_writer.h"
 #include "core/random.h"
 #include "core/simulation/oracle.h"
 #include "core/supervisor.h"
@@ -41,11 +40,6 @@ class Nonsense {
   }
 
  private:
-  static Database database_of(const ServiceGraph& graph) {
-    auto bytes = write_database(graph);
-    auto database = Database::load(std::move(bytes.value()));
-    return std::move(database.value());
-  }
   bool one_in(std::uint64_t n) { return random_.upto(n - 1) == 0; }
 
   void take(Supervisor& supervisor, const Event& event) {

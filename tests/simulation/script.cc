@@ -16,12 +16,6 @@ constexpr Duration calm_from = 100s;
 constexpr Duration settled_by = 400s;
 constexpr ExitStatus killed{.kind = ExitStatus::Kind::signal, .value = 9, .out_of_memory = false, .memory_limit = 0};
 
-Database database_of(const ServiceGraph& graph) {
-  auto bytes = write_database(graph);
-  auto database = Database::load(std::move(bytes.value()));
-  return std::move(database.value());
-}
-
 // Draws a script.
 class Drawing {
  public:
@@ -263,6 +257,12 @@ std::vector<std::string> ends_of(const Supervisor& supervisor) {
 std::string problem_of(const World& world) { return world.broken().empty() ? std::string() : world.broken().front(); }
 
 }  // namespace
+
+Database database_of(const ServiceGraph& graph) {
+  auto bytes = write_database(graph);
+  auto database = Database::load(std::move(bytes.value()));
+  return std::move(database.value());
+}
 
 Script random_script(std::uint64_t seed, Updates updates) { return Drawing(seed, updates).take(); }
 

@@ -51,6 +51,9 @@ struct Script {
   Behaviour newcomers;                                  // services that an update adds
 };
 
+// A graph that is known to be right, as a database.
+Database database_of(const ServiceGraph& graph);
+
 enum class Updates : std::uint8_t { none, some };
 
 // All of it drawn from the seed: up to 40 services of all types and kinds of edges. Some faults are wholly off in a script,
