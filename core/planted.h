@@ -1,5 +1,5 @@
 // Bugs planted on purpose, to prove that the simulation sees them. Only a test program of its own is built with them
-// (HCRC_PLANTED_BUGS), from the same sources; everywhere else planted() is a constant, and nothing of them is left.
+// (HCRC_PLANTED_BUGS), from the same sources; everywhere else planted<> is a constant, and nothing of them is left.
 #pragma once
 
 #include <cstdint>
@@ -55,9 +55,17 @@ enum class Bug : std::uint8_t {
 
 #ifdef HCRC_PLANTED_BUGS
 extern Bug planted_bug;  // set before anything runs
-inline bool planted(Bug bug) { return planted_bug == bug; }
+
+template <Bug bug>
+struct Planted {
+  operator bool() const { return planted_bug == bug; }
+};
+
+template <Bug bug>
+inline constexpr Planted<bug> planted{};
 #else
-constexpr bool planted(Bug) { return false; }
+template <Bug bug>
+inline constexpr bool planted = false;
 #endif
 
 }  // namespace hcrc

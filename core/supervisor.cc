@@ -212,14 +212,14 @@ bool Supervisor::healthy(Slot slot) const { return !units_[slot].watched || (uni
 std::uint16_t Supervisor::facts_of(Slot slot) const {
   const Unit& unit = units_[slot];
   unsigned facts = 0;
-  const bool met = unit.state == State::up || (unit.state == State::skipped && !planted(Bug::skipped_blocks));
+  const bool met = unit.state == State::up || (unit.state == State::skipped && !planted<Bug::skipped_blocks>);
   const bool over = unit.state == State::failed || unit.ended;
   if (met) facts |= satisfied;
   if (met || over || !unit.wanted || unit.state == State::held ||
       (unit.state == State::waiting && (unit.phase == Phase::lock || unit.stuck_requirements > 0))) {
     facts |= settled_fact;
   }
-  if ((facts & settled_fact) != 0 || (unit.attempt_failed && !planted(Bug::failed_attempt_blocks))) facts |= passed;
+  if ((facts & settled_fact) != 0 || (unit.attempt_failed && !planted<Bug::failed_attempt_blocks>)) facts |= passed;
   // A stop that has begun is gone through with, even if what asked for it changes its mind: what requires it goes, too.
   if (!unit.wanted || over || unit.restart_pending || unit.departing || stops_now(slot) ||
       (unit.active() && being_stopped(unit)) ||
@@ -287,7 +287,6 @@ void Supervisor::tell_dependencies(Slot slot, std::uint16_t changed, std::uint16
     Unit& other = units_[link.service];
     if ((changed & leaving) != 0) count_held(other.leaving_dependents, (facts & leaving) != 0);
     if ((changed & active_fact) != 0) {
-      if (link.kinds.requirement()) count_held(other.active_requirers, (facts & active_fact) != 0);
       if (link.kinds.has(EdgeKind::binds_to)) count_held(other.bound_active, (facts & active_fact) != 0);
       if (link.kinds.has(EdgeKind::log_to)) {
         count_held(other.active_producers, (facts & active_fact) != 0);
@@ -301,7 +300,7 @@ void Supervisor::tell_dependencies(Slot slot, std::uint16_t changed, std::uint16
 void Supervisor::count_node(Slot slot, std::uint16_t changed, std::uint16_t facts) {
   const Unit& unit = units_[slot];
   if ((changed & settled_fact) != 0) count_missing(unsettled_, (facts & settled_fact) != 0);
-  if ((changed & well) != 0 && (unit.watched || planted(Bug::health_miscounted)))
+  if ((changed & well) != 0 && (unit.watched || planted<Bug::health_miscounted>))
     count_missing(unhealthy_, (facts & well) != 0);
   if ((changed & active_fact) != 0) count_held(unit.late ? active_late_ : active_, (facts & active_fact) != 0);
   if ((changed & lock_waiting) != 0) count_held(lock_waits_, (facts & lock_waiting) != 0);
@@ -316,7 +315,7 @@ void Supervisor::work(Instant now) {
       act(acting_.take(), now);
     } else {
       look_at_node(now);
-      if (!pending()) return;
+      if (publishing_.empty()) return;
     }
   }
 }

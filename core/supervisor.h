@@ -93,7 +93,6 @@ struct CountsBelow {
 // The same of what depends on it.
 struct CountsAbove {
   std::uint32_t leaving_dependents = 0;
-  std::uint32_t active_requirers = 0;  // dependents that require it and have processes, leaving or ending by themselves
   std::uint32_t bound_active = 0;      // dependents bound to it that have processes
   std::uint32_t active_producers = 0;  // of a logger
 };
@@ -124,6 +123,7 @@ struct Unit : CountsBelow, CountsAbove {
   bool left_behind = false;        // a oneshot that is up left processes
   bool leftovers_pending = false;  // others of its session are still there
   bool probe_out = false;
+  bool ready_early = false;      // told before its exec is known
   bool streams_closed = false;   // of a logger at shutdown
   bool had_producers = false;    // of a logger
   bool due = false;              // a periodic's run has fallen due while it could not run
@@ -162,8 +162,12 @@ struct Unit : CountsBelow, CountsAbove {
   ExitStatus exit;
   FixedText<bounds::report_text_bytes> detail;  // reason of the last failure, skip or lock
 
+  // It is being stopped within a time, which may be moved.
+  bool has_stop_time() const {
+    return phase == Phase::stop_command || phase == Phase::terminating || phase == Phase::leftovers;
+  }
   // Nothing that has to end before it is left.
-  bool may_end() const { return leaving_dependents == 0 && active_requirers == 0; }
+  bool may_end() const { return leaving_dependents == 0; }
   // It has something that SIGKILL may end.
   bool has_process() const { return main_alive || helper_alive || leftovers_pending || left_behind; }
   bool active() const { return state == State::starting || state == State::up || state == State::stopping; }
@@ -327,7 +331,6 @@ class Supervisor {
   void tell_dependencies(Slot slot, std::uint16_t changed, std::uint16_t facts);
   void count_node(Slot slot, std::uint16_t changed, std::uint16_t facts);
   void work(Instant now);
-  bool pending() const { return !publishing_.empty() || !acting_.empty(); }
   void push(Effect effect);
   void report(ReportKind kind, Slot slot = 0, Duration took = {}, Milliseconds next = {}, std::int32_t number = 0);
   void report(NodeReportKind kind, Duration took = {}, std::int32_t number = 0);
@@ -341,7 +344,7 @@ class Supervisor {
   bool current(Slot slot, Run run) const { return slot < slots() && units_[slot].run == run; }
 
   // supervisor_start.cc: asking, starting, being ready, probes, runs of a periodic.
-  void ask(Slot root, bool by_operator, Instant now);
+  void ask(Slot root, Instant now);
   void ask_boot(Instant now);
   void queue_roots();
   void want_as_at_boot();
@@ -382,7 +385,7 @@ class Supervisor {
   void begin_stop(Slot slot, Instant now);
   void stop_now(Slot slot, Instant now);
   void signal_now(Slot slot, Instant now);
-  void kill_all(Slot slot, Instant now);
+  void kill_all(Slot slot);
   void spawn_helper(Slot slot, Role role);
   void kill_helper(Slot slot);
   void end_leftovers(Slot slot, Instant now);
@@ -391,6 +394,7 @@ class Supervisor {
   bool being_stopped(const Unit& unit) const;
   Milliseconds stop_timeout(Slot slot, Instant now) const;
   StopReason reason_to_stop(Slot slot) const;
+  void start_copier(Slot slot);
   void tend_logger(Slot slot, Instant now);
   void node_ends_with(Slot slot, bool whatever, Instant now);
   void on(const event::StartFailed& event, Instant now);
@@ -408,6 +412,7 @@ class Supervisor {
   void begin_shutdown(std::uint8_t code, ShutdownCause cause, Instant now);
   void next_step(Instant now);
   void cut_stops(Instant now);
+  void move_stop(Slot slot, Instant end, Instant now);
   void begin_sweep(Instant now);
   void close_logs(Instant now);
   void touch_all();

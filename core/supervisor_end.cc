@@ -60,7 +60,7 @@ void Supervisor::on(const event::NoResource& event, Instant now) {
 
 void Supervisor::on(const event::Exited& event, Instant now) {
   if (event.slot >= slots()) return;
-  if (!current(event.slot, event.run) && !planted(Bug::stale_exit_believed)) return;
+  if (!current(event.slot, event.run) && !planted<Bug::stale_exit_believed>) return;
   Unit& unit = units_[event.slot];
   if (event.role != Role::main) {
     const bool failed = event.status.kind != ExitStatus::Kind::code || event.status.value != 0;
@@ -79,7 +79,7 @@ void Supervisor::on(const event::Exited& event, Instant now) {
 void Supervisor::own_exit(Slot slot, bool leftovers, Instant now) {
   Unit& unit = units_[slot];
   end_watching(slot);
-  if (being_stopped(unit) && !planted(Bug::stop_counts_as_end)) {
+  if (being_stopped(unit) && !planted<Bug::stop_counts_as_end>) {
     if (unit.phase == Phase::stop_command) kill_helper(slot);
     return leftovers ? end_leftovers(slot, now) : check_gone(slot, now);
   }
@@ -88,7 +88,7 @@ void Supervisor::own_exit(Slot slot, bool leftovers, Instant now) {
     return leftovers ? end_leftovers(slot, now) : check_gone(slot, now);
   }
   bool success = unit.exit.kind == ExitStatus::Kind::code && in(rule(slot).success_codes, unit.exit.value);
-  if (planted(Bug::failure_taken_for_success)) success = true;
+  if (planted<Bug::failure_taken_for_success>) success = true;
   if (type_of(rule(slot)) == ServiceType::oneshot && success) {
     // What a oneshot leaves running is stopped along with it.
     unit.left_behind = leftovers;
@@ -97,7 +97,7 @@ void Supervisor::own_exit(Slot slot, bool leftovers, Instant now) {
     return become_up(slot, now);
   }
   attempt_over(slot, Cause::exited, false, now);
-  if (!leftovers || planted(Bug::leftovers_not_awaited)) return check_gone(slot, now);
+  if (!leftovers || planted<Bug::leftovers_not_awaited>) return check_gone(slot, now);
   unit.phase = Phase::killing;
   report(ReportKind::leftovers, slot);
   push(effect::SignalLeftovers{.slot = slot, .run = unit.run, .signal = signals::sigkill});
@@ -126,7 +126,7 @@ void Supervisor::on(const event::LeftoversGone& event, Instant now) {
 
 void Supervisor::check_gone(Slot slot, Instant now) {
   const Unit& unit = units_[slot];
-  if (!unit.main_alive && !unit.helper_alive && (!unit.leftovers_pending || planted(Bug::leftovers_not_awaited))) {
+  if (!unit.main_alive && !unit.helper_alive && (!unit.leftovers_pending || planted<Bug::leftovers_not_awaited>)) {
     process_gone(slot, now);
   }
 }
@@ -155,7 +155,7 @@ void Supervisor::decide(Slot slot, Cause cause, bool permanent, Instant now) {
   Unit& unit = units_[slot];
   const format::ServiceRecord& rules = rule(slot);
   const auto policy = static_cast<RestartPolicy>(rules.restart_policy);
-  if (earns_new_row(rules, planted(Bug::reset_counts_from_spawn) ? unit.started_at : unit.ready_at, now)) {
+  if (earns_new_row(rules, planted<Bug::reset_counts_from_spawn> ? unit.started_at : unit.ready_at, now)) {
     unit.row = {};
     unit.restarts = 0;
     unit.holding = false;
@@ -166,12 +166,12 @@ void Supervisor::decide(Slot slot, Cause cause, bool permanent, Instant now) {
   const bool success = code && in(rules.success_codes, unit.exit.value);
   const Duration ran = now - unit.started_at;
   if (success && policy != RestartPolicy::always) {
-    unit.next = planted(Bug::clean_end_fails) ? Next::failed : Next::ended;
-    return report(planted(Bug::clean_end_fails) ? ReportKind::failed : ReportKind::ended, slot, ran);
+    unit.next = planted<Bug::clean_end_fails> ? Next::failed : Next::ended;
+    return report(planted<Bug::clean_end_fails> ? ReportKind::failed : ReportKind::ended, slot, ran);
   }
-  if (planted(Bug::permanent_code_retried)) permanent = false;
+  if (planted<Bug::permanent_code_retried>) permanent = false;
   if (!success && (permanent || policy == RestartPolicy::never ||
-                   (code && !planted(Bug::permanent_code_retried) && in(rules.permanent_codes, unit.exit.value)))) {
+                   (code && !planted<Bug::permanent_code_retried> && in(rules.permanent_codes, unit.exit.value)))) {
     unit.next = Next::failed;
     return report(ReportKind::failed, slot, ran);
   }
@@ -191,7 +191,7 @@ void Supervisor::decide(Slot slot, Cause cause, bool permanent, Instant now) {
   unit.holding = true;
   ++unit.restarts;
   unit.next_start =
-      (planted(Bug::hold_counts_from_spawn) ? unit.started_at : unit.ended_at) + Milliseconds(rules.restart_hold_ms);
+      (planted<Bug::hold_counts_from_spawn> ? unit.started_at : unit.ended_at) + Milliseconds(rules.restart_hold_ms);
   report(ReportKind::held, slot, ran, Milliseconds(rules.restart_hold_ms));
 }
 
@@ -200,8 +200,7 @@ void Supervisor::process_gone(Slot slot, Instant now) {
   Unit& unit = units_[slot];
   if (type_of(rule(slot)) == ServiceType::periodic && unit.state == State::up) return end_periodic_run(slot, now);
   const bool for_good = unit.next == Next::failed || unit.next == Next::ended || unit.next == Next::shutdown;
-  const bool ran = unit.phase != Phase::after && unit.run != 0;
-  if (rule(slot).cleanup.count != 0 && ran && (being_stopped(unit) || for_good)) {
+  if (rule(slot).cleanup.count != 0 && unit.run != 0 && (being_stopped(unit) || for_good)) {
     unit.phase = Phase::after;
     enter(slot, State::stopping, now);
     spawn_helper(slot, Role::cleanup);
@@ -243,7 +242,7 @@ void Supervisor::enter_next(Slot slot, Instant now) {
   Unit& unit = units_[slot];
   const Next next = std::exchange(unit.next, Next::none);
   switch (next) {
-    case Next::none: return;
+    case Next::none:  // it has no next: does not come here
     case Next::backoff:
       if (unit.next_start <= now) return enter(slot, State::waiting, now);
       arm(slot, TimerKind::state, unit.next_start);
@@ -292,8 +291,7 @@ StopReason Supervisor::reason_to_stop(Slot slot) const {
 
 void Supervisor::begin_stop(Slot slot, Instant now) {
   Unit& unit = units_[slot];
-  const bool ending = unit.phase == Phase::stop_command || unit.phase == Phase::terminating ||
-                      unit.phase == Phase::leftovers || unit.phase == Phase::killing;
+  const bool ending = unit.has_stop_time() || unit.phase == Phase::killing;
   unit.stop_reason = reason_to_stop(slot);
   unit.next = Next::none;
   end_watching(slot);
@@ -302,7 +300,7 @@ void Supervisor::begin_stop(Slot slot, Instant now) {
   if (ending) return;  // a periodic's run that is being ended already
   disarm(slot, TimerKind::state);
   unit.phase = Phase::stop_waits;
-  if (unit.may_end() || planted(Bug::dependents_not_awaited)) stop_now(slot, now);
+  if (unit.may_end() || planted<Bug::dependents_not_awaited>) stop_now(slot, now);
 }
 
 // Ends the processes of the service, whatever it has.
@@ -343,14 +341,14 @@ void Supervisor::signal_now(Slot slot, Instant) {
   const std::int32_t signal = rule(slot).stop_signal;
   unit.phase = Phase::terminating;
   push(effect::SignalProcess{.slot = slot, .run = unit.run, .signal = signal});
-  if (planted(Bug::stop_signal_twice)) push(effect::SignalProcess{.slot = slot, .run = unit.run, .signal = signal});
+  if (planted<Bug::stop_signal_twice>) push(effect::SignalProcess{.slot = slot, .run = unit.run, .signal = signal});
   // A shell takes SIGHUP for the end of its terminal, where it ignores SIGTERM.
   if (slot == command_slot()) push(effect::SignalProcess{.slot = slot, .run = unit.run, .signal = signals::sighup});
-  if (!planted(Bug::sigcont_forgotten)) {
+  if (!planted<Bug::sigcont_forgotten>) {
     push(effect::SignalProcess{.slot = slot, .run = unit.run, .signal = signals::sigcont});
   }
   if (unit.stop_reason != StopReason::condemned) report(ReportKind::stopping, slot, {}, {}, signal);
-  if (planted(Bug::kill_too_early)) unit.kill_at -= Milliseconds(rule(slot).stop_timeout_ms / 2);
+  if (planted<Bug::kill_too_early>) unit.kill_at -= Milliseconds(rule(slot).stop_timeout_ms / 2);
   arm(slot, TimerKind::state, unit.kill_at);
 }
 
@@ -363,20 +361,19 @@ void Supervisor::spawn_helper(Slot slot, Role role) {
 
 void Supervisor::kill_helper(Slot slot) {
   const Unit& unit = units_[slot];
-  if (planted(Bug::helper_never_killed)) return;
+  if (planted<Bug::helper_never_killed>) return;
   if (unit.helper_alive) push(effect::KillHelper{.slot = slot, .run = unit.run, .role = unit.helper});
 }
 
 // SIGKILL to all that the service still has.
-void Supervisor::kill_all(Slot slot, Instant now) {
+void Supervisor::kill_all(Slot slot) {
   Unit& unit = units_[slot];
   if (unit.left_behind) unit.leftovers_pending = true;
   unit.left_behind = false;
   const bool anything = unit.main_alive || unit.leftovers_pending;
   disarm(slot, TimerKind::state);
-  if (!anything && !unit.helper_alive) return process_gone(slot, now);
   kill_helper(slot);
-  if (unit.phase != Phase::after || anything) unit.phase = Phase::killing;
+  if (unit.phase != Phase::after) unit.phase = Phase::killing;
   if (!anything) return;
   report(ReportKind::killing, slot);
   if (unit.main_alive) push(effect::SignalProcess{.slot = slot, .run = unit.run, .signal = signals::sigkill});
@@ -463,13 +460,7 @@ void Supervisor::timer(Slot slot, TimerKind kind, Instant now) {
           now);
     case TimerKind::run: return condemn(slot, Cause::run_timeout, now);
     case TimerKind::watchdog: return condemn(slot, Cause::watchdog, now);
-    case TimerKind::copier:
-      if (unit.main_alive || unit.copier != Copier::off) return;
-      unit.copier = Copier::on;
-      ++copiers_;
-      push(effect::StartCopier{.slot = slot});
-      if (step_ == Step::running) report(ReportKind::copier_started, slot);
-      return;
+    case TimerKind::copier: return start_copier(slot);
   }
 }
 
@@ -497,7 +488,7 @@ void Supervisor::state_timer(Slot slot, Instant now) {
       return;
     case Phase::draining: unit.kill_at = deadline_ - reserve_ / 12; return signal_now(slot, now);
     case Phase::terminating:
-    case Phase::leftovers: return kill_all(slot, now);
+    case Phase::leftovers: return kill_all(slot);
     case Phase::none:
     case Phase::lock:
     case Phase::spawning:
@@ -507,12 +498,20 @@ void Supervisor::state_timer(Slot slot, Instant now) {
   }
 }
 
+void Supervisor::start_copier(Slot slot) {
+  disarm(slot, TimerKind::copier);
+  units_[slot].copier = Copier::on;
+  ++copiers_;
+  push(effect::StartCopier{.slot = slot});
+  if (step_ == Step::running) report(ReportKind::copier_started, slot);
+}
+
 // While a logger has no process, a copier takes its place: after a while, or at once where it will not come back.
 void Supervisor::tend_logger(Slot slot, Instant now) {
   Unit& unit = units_[slot];
   if (step_ == Step::loggers && !unit.streams_closed) {
     unit.streams_closed = true;
-    if (!unit.main_alive && unit.copier == Copier::off && unit.had_producers) timer(slot, TimerKind::copier, now);
+    if (!unit.main_alive && unit.copier == Copier::off && unit.had_producers) start_copier(slot);
     push(effect::CloseStreams{.slot = slot});
   }
   if (unit.main_alive || unit.copier != Copier::off || unit.active_producers == 0 || step_ >= Step::loggers) {
@@ -520,7 +519,7 @@ void Supervisor::tend_logger(Slot slot, Instant now) {
   }
   const bool stays_down = unit.state == State::down && (!unit.wanted || unit.ended);
   const bool for_good = unit.state == State::failed || unit.state == State::skipped || stays_down;
-  if (for_good || step_ != Step::running) return timer(slot, TimerKind::copier, now);
+  if (for_good || step_ != Step::running) return start_copier(slot);
   const std::uint32_t key = slot * timer_kinds + static_cast<std::uint32_t>(TimerKind::copier);
   if (!timers_.armed(key)) arm(slot, TimerKind::copier, now + Milliseconds(5'000));
 }

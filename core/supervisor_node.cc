@@ -50,7 +50,7 @@ void Supervisor::begin_shutdown(std::uint8_t code, ShutdownCause cause, Instant 
   step_ = units_[command_slot()].active() ? Step::command : Step::services;
   exit_code_ = code;
   shutdown_cause_ = cause;
-  deadline_ = now + options_.stop_deadline * (planted(Bug::deadline_doubled) ? 2 : 1);
+  deadline_ = now + options_.stop_deadline * (planted<Bug::deadline_doubled> ? 2 : 1);
   reserve_ = std::min<Duration>(Milliseconds(1'500), Duration(options_.stop_deadline) / 4);
   report(NodeReportKind::stopping, {}, cause.signal);
   push(effect::Outward{.ready = false});
@@ -70,7 +70,7 @@ void Supervisor::next_step(Instant now) {
       cut_stops(now);
       return touch_all();
     case Step::services:
-      if ((active_ == 0 && !units_[command_slot()].active()) || planted(Bug::services_not_awaited)) begin_sweep(now);
+      if ((active_ == 0 && !units_[command_slot()].active()) || planted<Bug::services_not_awaited>) begin_sweep(now);
       return;
     case Step::loggers:
       if (active_late_ > 0 || copiers_ > 0) return;
@@ -91,12 +91,19 @@ void Supervisor::cut_stops(Instant now) {
   if (step_ != Step::services) return;
   for (Slot slot = 0; slot < slots(); ++slot) {
     Unit& unit = units_[slot];
-    if (slot == command_slot_ || unit.kill_at == end_of_time || unit.late) continue;
+    if (slot == command_slot_ || !unit.has_stop_time() || unit.late) continue;
     const Instant cut = now + stop_timeout(slot, now);
     if (cut >= unit.kill_at) continue;
-    unit.kill_at = cut;
-    if (unit.phase == Phase::terminating || unit.phase == Phase::leftovers) arm(slot, TimerKind::state, cut);
+    move_stop(slot, cut, now);
   }
+}
+
+// A stop that is going on has until `end` now. A stop command has half of the time, unless it is all that there is.
+void Supervisor::move_stop(Slot slot, Instant end, Instant now) {
+  Unit& unit = units_[slot];
+  unit.kill_at = std::max(now, end);
+  const bool half = unit.phase == Phase::stop_command && unit.main_alive;
+  arm(slot, TimerKind::state, half ? std::max(now, unit.stop_began + (end - unit.stop_began) / 2) : unit.kill_at);
 }
 
 void Supervisor::begin_sweep(Instant now) {
@@ -107,7 +114,7 @@ void Supervisor::begin_sweep(Instant now) {
 }
 
 void Supervisor::on(const event::OrphansGone&, Instant now) {
-  if (step_ == Step::sweep && !planted(Bug::orphans_answer_lost)) close_logs(now);
+  if (step_ == Step::sweep && !planted<Bug::orphans_answer_lost>) close_logs(now);
 }
 
 void Supervisor::close_logs(Instant) {
@@ -131,7 +138,6 @@ void Supervisor::node_timer(NodeTimer kind, Instant now) {
       push(effect::Sweep{.signal = signals::sigkill});
       return arm(NodeTimer::sweep, deadline_ - reserve_ / 6);
     case NodeTimer::deadline:
-      if (step_ == Step::done) return;
       step_ = Step::done;
       report(NodeReportKind::deadline);
       push(effect::Exit{.code = exit_code_});
@@ -154,7 +160,7 @@ void Supervisor::on(const event::Start& event, Instant now) {
   each_of(event.slot, [this, now](Slot slot) {
     if (units_[slot].removed) return;
     units_[slot].started_by_operator = true;
-    ask(slot, true, now);
+    ask(slot, now);
   });
 }
 
@@ -181,7 +187,7 @@ void Supervisor::on(const event::Restart& event, Instant now) {
       unit.restarts = 0;
       unit.holding = false;
     }
-    ask(slot, true, now);
+    ask(slot, now);
   });
 }
 

@@ -58,15 +58,15 @@ void Supervisor::want_as_at_boot() {
     Unit& unit = units_[slot];
     const bool bundle = type_of(database_->service(place_[slot])) == ServiceType::bundle;
     unit.wanted = !bundle && asked_[slot] >= 2 * asked_epoch_ &&
-                  (!unit.stopped_by_operator || planted(Bug::stopped_by_operator_forgotten));
+                  (!unit.stopped_by_operator || planted<Bug::stopped_by_operator_forgotten>);
   }
 }
 
-void Supervisor::ask(Slot root, bool by_operator, Instant now) {
+void Supervisor::ask(Slot root, Instant now) {
   ++asked_epoch_;
   to_ask_.emplace_back(root, true);
   each_asked([=, this](Slot slot, bool required) {
-    ask_one(slot, by_operator && required, root == slot, now);
+    ask_one(slot, required, root == slot, now);
     return !units_[slot].env_skipped;
   });
 }
@@ -111,7 +111,7 @@ void Supervisor::ask_one(Slot slot, bool clear, bool named, Instant now) {
     unit.ended = false;
     disarm(slot, TimerKind::state);
   }
-  if (unit.env_skipped && unit.phase == Phase::none) return enter(slot, State::skipped, now);
+  if (unit.env_skipped) return enter(slot, State::skipped, now);
   unit.fresh = true;
   unit.attempt_failed = false;
   unit.log_waited = false;
@@ -122,7 +122,7 @@ void Supervisor::act(Slot slot, Instant now) {
   Unit& unit = units_[slot];
   if (unit.dead_requirements > 0 && unit.wanted && !unit.departing && unit.state != State::skipped &&
       step_ == Step::running) {
-    if (!unit.told_dead && !planted(Bug::cannot_start_untold)) report(ReportKind::cannot_start, slot);
+    if (!unit.told_dead && !planted<Bug::cannot_start_untold>) report(ReportKind::cannot_start, slot);
     unit.told_dead = true;
     if (unit.essential) return begin_shutdown(102, {.slot = slot, .signal = 0, .requirement = true}, now);
   } else if (unit.dead_requirements == 0) {
@@ -144,7 +144,7 @@ void Supervisor::act(Slot slot, Instant now) {
       } else if (unit.care_changed && unit.state == State::up) {
         end_watching(slot);
         begin_watching(slot, now);
-      } else if (type_of(rule(slot)) == ServiceType::periodic && unit.due && unit.phase == Phase::none) {
+      } else if (type_of(rule(slot)) == ServiceType::periodic && unit.due) {
         run_periodic(slot, now);
       }
       break;
@@ -153,7 +153,7 @@ void Supervisor::act(Slot slot, Instant now) {
       break;
   }
   // The reserve has begun: what is left goes at once, whoever depends on it.
-  if (kill_everything_ && !unit.late && unit.has_process() && unit.phase != Phase::killing) kill_all(slot, now);
+  if (kill_everything_ && !unit.late && unit.has_process() && unit.phase != Phase::killing) kill_all(slot);
   if (unit.logger) tend_logger(slot, now);
 }
 
@@ -185,9 +185,9 @@ void Supervisor::rest(Slot slot, Instant now) {
 
 void Supervisor::try_start(Slot slot, Instant now) {
   Unit& unit = units_[slot];
-  if (step_ != Step::running || (unit.facts & gone) != 0 || !unit.wanted) return;
-  if (unit.unmet > 0 && !planted(Bug::requirement_ignored)) return;
-  if (unit.bound_active > 0 && !planted(Bug::bound_dependents_ignored)) return;
+  if (must_stop(unit)) return;
+  if (unit.unmet > 0 && !planted<Bug::requirement_ignored>) return;
+  if (unit.bound_active > 0 && !planted<Bug::bound_dependents_ignored>) return;
   if (unit.logger && read_logs_ > 0) return;  // two that read one pipe would cut its lines
   if (unit.added && removed_ > 0) return;     // what is removed may hold what this one needs: a port, a lock, a folder
   if (unit.fresh) {
@@ -247,21 +247,17 @@ void Supervisor::spawn_main(Slot slot, Instant now) {
   unit.main_alive = true;
   unit.started_at = now;
   unit.bad_probes = 0;
+  unit.ready_early = false;
   push(effect::Spawn{.slot = slot,
                      .run = unit.run,
                      .role = Role::main,
                      .judge_paths = unit.fresh || type_of(rules) == ServiceType::periodic});
   disarm(slot, TimerKind::copier);
-  switch (type_of(rules)) {
-    case ServiceType::longrun:
-      arm(slot, TimerKind::state, now + Milliseconds(rules.ready_timeout_ms) / (planted(Bug::ready_timeout_halved) ? 2 : 1));
-      break;
-    case ServiceType::oneshot:
-    case ServiceType::periodic:
-      disarm(slot, TimerKind::state);
-      if (rules.timeout_ms >= 0) arm(slot, TimerKind::run, now + Milliseconds(rules.timeout_ms));
-      break;
-    case ServiceType::bundle: break;
+  if (type_of(rules) == ServiceType::longrun) {
+    arm(slot, TimerKind::state, now + Milliseconds(rules.ready_timeout_ms) / (planted<Bug::ready_timeout_halved> ? 2 : 1));
+  } else {
+    disarm(slot, TimerKind::state);
+    if (rules.timeout_ms >= 0) arm(slot, TimerKind::run, now + Milliseconds(rules.timeout_ms));
   }
 }
 
@@ -280,6 +276,7 @@ void Supervisor::on(const event::Spawned& event, Instant now) {
   if (ready == ReadyKind::spawned || (ready == ReadyKind::notify && !options_.notify_usable))
     return become_up(event.slot, now);
   report(ReportKind::started, event.slot, {}, {}, event.pid);
+  if (unit.ready_early) return become_up(event.slot, now);
   if (ready == ReadyKind::tcp || ready == ReadyKind::http || ready == ReadyKind::exec) begin_probe(event.slot, now);
 }
 
@@ -335,7 +332,7 @@ void Supervisor::on(const event::LockBusy& event, Instant now) {
     return unit.phase == Phase::after ? finish(event.slot, now) : check_gone(event.slot, now);
   }
   unit.detail.assign(event.holder);
-  unit.phase = planted(Bug::lock_ignored) ? Phase::none : Phase::lock;
+  unit.phase = planted<Bug::lock_ignored> ? Phase::none : Phase::lock;
   disarm(event.slot, TimerKind::state);
   disarm(event.slot, TimerKind::run);
   enter(event.slot, State::waiting, now);
@@ -354,14 +351,14 @@ void Supervisor::on(const event::Ready& event, Instant now) {
   const auto kind = static_cast<ReadyKind>(rule(event.slot).ready_kind);
   if (unit.state != State::starting || (kind != ReadyKind::notify && kind != ReadyKind::fd)) return;
   // It may say so before the shell has read that its exec went well.
-  if (unit.phase == Phase::spawning) unit.phase = Phase::running;
+  if (unit.phase == Phase::spawning) unit.ready_early = true;
   if (unit.phase == Phase::running) become_up(event.slot, now);
 }
 
 void Supervisor::on(const event::Watchdog& event, Instant now) {
   if (!current(event.slot, event.run)) return;
   const std::int64_t watchdog = rule(event.slot).watchdog_ms;
-  if (units_[event.slot].state == State::up && watchdog >= 0 && !planted(Bug::watchdog_not_rearmed))
+  if (units_[event.slot].state == State::up && watchdog >= 0 && !planted<Bug::watchdog_not_rearmed>)
     arm(event.slot, TimerKind::watchdog, now + Milliseconds(watchdog));
 }
 
@@ -369,8 +366,8 @@ void Supervisor::on(const event::ExtendTimeout& event, Instant now) {
   if (!current(event.slot, event.run) || units_[event.slot].state != State::starting) return;
   if (units_[event.slot].phase == Phase::before) return;
   const std::uint32_t key = event.slot * timer_kinds;
-  if (timers_.armed(key) && planted(Bug::extension_shortens)) return timers_.arm(key, now + event.by);
-  if (timers_.armed(key)) timers_.arm(key, std::max(timers_.at(key), now + event.by));
+  const Instant end = now + event.by;
+  if (timers_.armed(key)) timers_.arm(key, planted<Bug::extension_shortens> ? end : std::max(timers_.at(key), end));
 }
 
 void Supervisor::begin_probe(Slot slot, Instant now) {
@@ -394,9 +391,8 @@ void Supervisor::on(const event::ProbeDone& event, Instant now) {
     return arm(event.slot, TimerKind::pace, std::max(now, unit.probe_began + Milliseconds(rules.ready_interval_ms)));
   }
   unit.bad_probes = event.good ? 0 : unit.bad_probes + 1;
-  if (unit.bad_probes + (planted(Bug::health_one_failure_early) ? 1 : 0) >= rules.health_failures && !event.good)
-    return condemn(event.slot, Cause::health, now);
-  if (unit.bad_probes >= rules.health_failures) return condemn(event.slot, Cause::health, now);
+  const std::uint32_t bound = planted<Bug::health_one_failure_early> ? rules.health_failures - 1 : rules.health_failures;
+  if (!event.good && unit.bad_probes >= bound) return condemn(event.slot, Cause::health, now);
   arm(event.slot, TimerKind::pace, std::max(now, unit.probe_began + Milliseconds(rules.health_interval_ms)));
 }
 
@@ -413,7 +409,7 @@ void Supervisor::end_watching(Slot slot) {
 // One run of a periodic, now: the next falls due `every` after this start.
 void Supervisor::run_periodic(Slot slot, Instant now) {
   Unit& unit = units_[slot];
-  if ((unit.unmet > 0 && !planted(Bug::periodic_without_requirement)) || step_ != Step::running) return;
+  if ((unit.unmet > 0 && !planted<Bug::periodic_without_requirement>) || step_ != Step::running) return;
   unit.due = false;
   const format::ServiceRecord& rules = rule(slot);
   unit.next_start = now + Milliseconds(rules.schedule_every_ms);

@@ -3,9 +3,9 @@
 // anything else does, and takes its new definition, or leaves, when it is gone.
 #include <algorithm>
 #include <cassert>
-#include <new>
 #include <utility>
 
+#include "core/enough_memory.h"
 #include "core/planted.h"
 #include "core/supervisor.h"
 
@@ -53,7 +53,7 @@ std::expected<void, std::string_view> Supervisor::update(const Update& update, I
   if (options_.target && !update.database->find(name(*options_.target))) {
     return std::unexpected("it does not have the service or bundle that is this node's target");
   }
-  try {
+  const bool done = enough_memory_for([&] {
     const UpdatePlan planned = plan(*update.database);
     std::vector<Slot> slot_at = slots_for(*update.database, planned);
     Slot slots = this->slots();
@@ -63,9 +63,8 @@ std::expected<void, std::string_view> Supervisor::update(const Update& update, I
     furnish(update, planned, rooms);
     // From here on nothing can fail.
     take_over(update, planned, rooms, now);
-  } catch (const std::bad_alloc&) {
-    return std::unexpected("there is not enough memory for it");
-  }
+  });
+  if (!done) return std::unexpected("there is not enough memory for it");
   return {};
 }
 
@@ -214,7 +213,7 @@ void Supervisor::take_over(const Update& update, const UpdatePlan& plan, Rooms& 
 void Supervisor::change_definition(Slot slot, const UpdatePlan::Service& planned, Instant now) {
   Unit& unit = units_[slot];
   unit.departing = unit.removed = unit.read_logs = false;
-  const bool free = may_change_now(slot) || planted(Bug::change_without_restart);
+  const bool free = may_change_now(slot) || planted<Bug::change_without_restart>;
   if (planned.before && !planned.same_run && !free) return send_off(slot);
   definitions_[slot] = definition_of(database_, place_[slot]);
   rules_[slot] = definitions_[slot].record;
@@ -303,7 +302,7 @@ void Supervisor::vacate(Slot slot, Instant now) {
   unit.vacant = true;
   unit.since = now;
   unit.facts = was.facts;
-  unit.run = planted(Bug::run_numbers_forgotten) ? 0 : was.run;
+  unit.run = planted<Bug::run_numbers_forgotten> ? 0 : was.run;
   unit.probe = was.probe;
   unit.copier = was.copier;
   unit.watched = was.watched;  // until what is counted is counted anew
@@ -324,7 +323,7 @@ void Supervisor::look_after_anew(Slot slot, const UpdatePlan::Service& planned, 
     if (unit.state == State::skipped) start_over(slot, now);
     if (unit.state == State::waiting && unit.fresh && unit.env_skipped) start_over(slot, now);
   }
-  if (planned.health && unit.state == State::up && type == ServiceType::longrun) unit.care_changed = true;
+  if (planned.health && unit.state == State::up) unit.care_changed = true;
   if (planned.schedule && type == ServiceType::periodic && unit.state == State::up && !unit.due) {
     const Instant last = unit.started_at == end_of_time ? unit.since : unit.started_at;
     unit.next_start = std::max(now, last + Milliseconds(rules.schedule_every_ms));
@@ -350,13 +349,7 @@ void Supervisor::look_after_anew(Slot slot, const UpdatePlan::Service& planned, 
       arm(slot, TimerKind::run, rules.timeout_ms < 0 ? end_of_time : end);
     }
   }
-  if (unit.phase == Phase::stop_command || unit.phase == Phase::terminating || unit.phase == Phase::leftovers) {
-    const Milliseconds timeout(rules.stop_timeout_ms);
-    unit.kill_at = std::max(now, unit.stop_began + timeout);
-    // A stop command has half the time, unless it is all that there is.
-    const bool half = unit.phase == Phase::stop_command && unit.main_alive;
-    arm(slot, TimerKind::state, half ? std::max(now, unit.stop_began + timeout / 2) : unit.kill_at);
-  }
+  if (unit.has_stop_time()) move_stop(slot, unit.stop_began + Milliseconds(rules.stop_timeout_ms), now);
 }
 
 // Nothing departs any more: the graph in force is the only one.
