@@ -263,7 +263,7 @@ class Supervisor {
   // Calls `each(slot)` with the service, or with the contents of a bundle.
   template <typename Each>
   void each_of(Slot slot, Each each) const {
-    if (!is_service(slot)) return;
+    if (!is_service(slot) || units_[slot].removed) return;
     if (static_cast<ServiceType>(rule(slot).type) != ServiceType::bundle) return each(slot);
     for (const std::uint32_t content : database_->contents(definitions_[slot].index)) each(slot_at_[content]);
   }

@@ -158,7 +158,6 @@ void Supervisor::on(const event::Tick&, Instant now) {
 void Supervisor::on(const event::Start& event, Instant now) {
   if (step_ != Step::running) return;
   each_of(event.slot, [this, now](Slot slot) {
-    if (units_[slot].removed) return;
     units_[slot].started_by_operator = true;
     ask(slot, now);
   });
@@ -178,7 +177,6 @@ void Supervisor::on(const event::Restart& event, Instant now) {
   if (step_ != Step::running) return;
   each_of(event.slot, [this, now](Slot slot) {
     Unit& unit = units_[slot];
-    if (unit.removed) return;
     unit.started_by_operator = true;
     const bool was_active = unit.active();
     if (was_active) {

@@ -98,8 +98,7 @@ std::vector<Slot> Supervisor::slots_for(const Database& next, const UpdatePlan& 
       slot_at[place] = *plan.services[place].before;
       continue;
     }
-    const auto usable = [this](Slot slot) { return units_[slot].vacant && units_[slot].copier == Copier::off; };
-    while (vacant < slots() && !usable(vacant)) ++vacant;
+    while (vacant < slots() && !units_[vacant].vacant) ++vacant;
     slot_at[place] = vacant < slots() ? vacant++ : more++;
   }
   return slot_at;
@@ -304,7 +303,6 @@ void Supervisor::vacate(Slot slot, Instant now) {
   unit.facts = was.facts;
   unit.run = planted<Bug::run_numbers_forgotten> ? 0 : was.run;
   unit.probe = was.probe;
-  unit.copier = was.copier;
   unit.watched = was.watched;  // until what is counted is counted anew
   unit.late = was.late;
   static_cast<CountsAbove&>(unit) = was;

@@ -57,7 +57,9 @@ std::string_view World::name(Slot slot) const { return supervisor_.name(slot); }
 void World::watch(Watcher& watcher) { watcher_ = &watcher; }
 
 void World::boot() {
+  if (watcher_ != nullptr) watcher_->core_begins();
   supervisor_.boot(now_);
+  if (watcher_ != nullptr) watcher_->core_ends();
   drain();
 }
 
@@ -257,9 +259,19 @@ void World::give(const Event& event) {
                      std::holds_alternative<event::Restart>(event) || std::holds_alternative<event::Signal>(event) ||
                      std::holds_alternative<event::Shutdown>(event);
   if (asked) ++faults_;
+  of_node_ = of_node_ || asked;
   checker_.event(event, now_);
+  if (watcher_ != nullptr) watcher_->core_begins();
   supervisor_.handle(event, now_);
+  if (watcher_ != nullptr) watcher_->core_ends();
   drain();
+}
+
+std::optional<Effect> World::next_effect() {
+  if (watcher_ != nullptr) watcher_->core_begins();
+  const std::optional<Effect> effect = supervisor_.next(now_);
+  if (watcher_ != nullptr) watcher_->core_ends();
+  return effect;
 }
 
 // Whoever has left may be reaped later; what was to happen to him is void with his run.
@@ -297,8 +309,10 @@ void World::take_over(const std::shared_ptr<const Database>& database) {
 
 void World::drain() {
   ++draining_;
-  while (const auto effect = supervisor_.next(now_)) {
+  while (const auto effect = next_effect()) {
     ++steps_;
+    ++effects_since_look_;
+    of_node_ = of_node_ || std::holds_alternative<effect::NodeReport>(*effect);
     checker_.effect(*effect, now_);
     std::visit([this](const auto& one) { perform(one); }, *effect);
   }
@@ -306,9 +320,35 @@ void World::drain() {
   if (--draining_ != 0) return;
   checker_.settled();
   note_problems();
-  if (oracle_ && !exit_code_) {
+  if (!oracle_) return;
+  check_work();
+  if (!exit_code_) {
     if (const auto problem = disagreement(supervisor_)) broke(*problem);
   }
+}
+
+// The core's steps for one event are few for each service that the event changed, and for each edge of these. What concerns
+// the node as a whole (a boot, an update, a shutdown), and what an operator asks for with all that it starts, may look at
+// every service once.
+void World::check_work() {
+  constexpr std::uint64_t each = 8;
+  const Database& database = supervisor_.database();
+  const bool all = of_node_ || supervisor_.shutting_down() || supervisor_.departing() > 0;
+  std::uint64_t touched = 2 + effects_since_look_;
+  seen_.resize(supervisor_.slots());
+  for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
+    const Unit& unit = supervisor_.unit(slot);
+    const Seen now{.facts = unit.facts, .state = unit.state, .phase = unit.phase};
+    if (std::exchange(seen_[slot], now) == now && !all) continue;
+    const auto place = supervisor_.is_service(slot) ? database.find(supervisor_.name(slot)) : std::nullopt;
+    touched += 1 + (place ? database.dependencies(*place).size() + database.dependents(*place).size() : 0);
+  }
+  const std::uint64_t steps = supervisor_.steps() - std::exchange(steps_seen_, supervisor_.steps());
+  if (steps > each * touched) {
+    broke(std::to_string(steps) + " steps of the core where " + std::to_string(touched) + " services and edges are touched");
+  }
+  effects_since_look_ = 0;
+  of_node_ = false;
 }
 
 void World::note_problems() {

@@ -56,6 +56,9 @@ class Watcher {
   virtual void told(Duration at, std::string_view line) = 0;
   virtual void changed(Duration at, Slot slot, State from, State to) = 0;
   virtual void hung(Duration, Slot) {}
+  // Around every call into the core.
+  virtual void core_begins() {}
+  virtual void core_ends() {}
 };
 
 class World {
@@ -181,7 +184,9 @@ class World {
   void end_helper(const effect::Spawn& effect);
   void take_over(const std::shared_ptr<const Database>& database);
   void tell_story(std::string_view line);
+  std::optional<Effect> next_effect();
   void drain();
+  void check_work();
   void perform(const effect::Spawn& effect);
   void perform(const effect::SignalProcess& effect);
   void perform(const effect::SignalLeftovers& effect);
@@ -222,6 +227,17 @@ class World {
   int draining_ = 0;
   std::uint64_t steps_ = 0;
   std::uint64_t faults_ = 0;
+  // What a service looked like after the last event, and what the core has done since.
+  struct Seen {
+    std::uint16_t facts = 0;
+    State state = State::down;
+    Phase phase = Phase::none;
+    bool operator==(const Seen&) const = default;
+  };
+  std::vector<Seen> seen_;
+  std::uint64_t steps_seen_ = 0;
+  std::uint64_t effects_since_look_ = 0;
+  bool of_node_ = false;
   Instant moment_ = end_of_time;
   std::uint64_t moment_steps_ = 0;
   std::optional<Random> shuffled_;

@@ -70,7 +70,25 @@ static_assert(std::size(bugs) == static_cast<std::size_t>(Bug::stopped_by_operat
 struct Catch {
   std::uint64_t seed = 0;
   std::string problem;  // empty: not caught
+  std::uint64_t steps = 0;
 };
+
+// The failing history made smaller: it must fail still, be no larger, and be the same each time.
+struct Smaller {
+  std::size_t services = 0;
+  std::size_t things = 0;
+  std::string wrong;
+};
+
+Smaller smaller(std::uint64_t seed) {
+  const Script whole = random_script(seed);
+  const Script small = shrink(whole);
+  Smaller result{.services = small.graph.services.size(), .things = small.things.size(), .wrong = {}};
+  if (live(small).problem.empty()) result.wrong = "made smaller, it does not fail any more";
+  if (result.services > whole.graph.services.size() || result.things > whole.things.size()) result.wrong = "made larger";
+  if (text(shrink(whole)) != text(small)) result.wrong = "made smaller in two ways";
+  return result;
+}
 
 Catch hunt(std::uint64_t budget) {
   Catch caught;
@@ -78,10 +96,11 @@ Catch hunt(std::uint64_t budget) {
   std::atomic<std::uint64_t> next = 1;
   const auto work = [&] {
     for (std::uint64_t seed = next++; seed <= budget; seed = next++) {
-      const Outcome outcome = live(random_script(seed, seed % 2 == 0 ? Updates::some : Updates::none));
+      const Outcome outcome = live(random_script(seed));
       if (outcome.problem.empty()) continue;
       const std::lock_guard lock(guard);
-      if (caught.problem.empty() || seed < caught.seed) caught = {.seed = seed, .problem = outcome.problem};
+      if (caught.problem.empty() || seed < caught.seed)
+        caught = {.seed = seed, .problem = outcome.problem, .steps = outcome.steps};
       next = budget + 1;
     }
   };
@@ -102,15 +121,19 @@ int main(int argc, char** argv) {
     return 1;
   }
   std::size_t caught = 0;
+  std::printf("%-30s  seed  steps  smallest  what is seen\n", "bug");
   for (const auto& [bug, name] : hcrc::bugs) {
     hcrc::planted_bug = bug;
     const hcrc::Catch one = hcrc::hunt(budget);
-    caught += one.problem.empty() ? 0 : 1;
     if (one.problem.empty()) {
       std::printf("%-30s NOT CAUGHT within %llu seeds\n", name, static_cast<unsigned long long>(budget));
-    } else {
-      std::printf("%-30s seed %5llu  %s\n", name, static_cast<unsigned long long>(one.seed), one.problem.c_str());
+      continue;
     }
+    const hcrc::Smaller least = hcrc::smaller(one.seed);
+    if (least.wrong.empty()) ++caught;
+    std::printf("%-30s %5llu %6llu  %2zu + %-2zu   %s%s\n", name, static_cast<unsigned long long>(one.seed),
+                static_cast<unsigned long long>(one.steps), least.services, least.things, one.problem.c_str(),
+                least.wrong.empty() ? "" : (" -- " + least.wrong).c_str());
     std::fflush(stdout);
   }
   std::printf("%zu of %zu planted bugs caught\n", caught, std::size(hcrc::bugs));

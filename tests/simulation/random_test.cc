@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/catch.h"
+#include "tests/simulation/allocations.h"
 #include "tests/simulation/script.h"
 
 namespace hcrc::simulation {
@@ -28,8 +29,6 @@ struct Sums {
   std::optional<std::uint64_t> failed;
 };
 
-Updates updates_of(std::uint64_t seed) { return seed % 4 == 0 ? Updates::some : Updates::none; }
-
 // Every so many histories are lived twice: the same seed must tell the same story.
 constexpr std::uint64_t lived_twice = 64;
 
@@ -40,7 +39,7 @@ Sums live_all(std::uint64_t first, std::uint64_t seeds) {
   const auto work = [&] {
     Sums own;
     for (std::uint64_t seed = next++; seed < first + seeds; seed = next++) {
-      const Script script = random_script(seed, updates_of(seed));
+      const Script script = random_script(seed);
       const Outcome outcome = live(script);
       own.steps += outcome.steps;
       own.faults += outcome.faults;
@@ -63,7 +62,7 @@ Sums live_all(std::uint64_t first, std::uint64_t seeds) {
 }
 
 std::string story(std::uint64_t seed) {
-  const Script whole = random_script(seed, updates_of(seed));
+  const Script whole = random_script(seed);
   const Script small = shrink(whole);
   const Outcome outcome = live(small);
   std::string all = "HCRC_SEED=" + std::to_string(seed) + " HCRC_SEEDS=1 simulation-tests [random]\n" + live(whole).problem +
@@ -88,6 +87,23 @@ TEST_CASE("random histories keep every promise, settle in calm, and stop in time
   // A history without faults proves nothing.
   if (seeds >= 1'000) REQUIRE(sums.faults >= 10 * seeds);
   if (seeds >= 1'000) REQUIRE(sums.updates >= seeds / 16);
+}
+
+// The core keeps what it needs from the beginning on: after construction nothing is allocated, whatever happens.
+class Allocating : public Watcher {
+ public:
+  void told(Duration, std::string_view) override {}
+  void changed(Duration, Slot, State, State) override {}
+  void core_begins() override { allocations_left = 0; }
+  void core_ends() override { allocations_left = -1; }
+};
+
+TEST_CASE("in no history does the core allocate") {
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    Allocating watcher;
+    INFO("seed " << seed);
+    REQUIRE(live(random_script(seed), Watched::without_oracle, &watcher).problem.empty());
+  }
 }
 
 }  // namespace

@@ -54,11 +54,9 @@ struct Script {
 // A graph that is known to be right, as a database.
 Database database_of(const ServiceGraph& graph);
 
-enum class Updates : std::uint8_t { none, some };
-
 // All of it drawn from the seed: up to 40 services of all types and kinds of edges. Some faults are wholly off in a script,
-// so that others get to happen.
-Script random_script(std::uint64_t seed, Updates updates = Updates::none);
+// so that others get to happen; every third has updates.
+Script random_script(std::uint64_t seed);
 
 struct Outcome {
   std::string problem;  // the first promise that was broken; empty: none was

@@ -153,7 +153,7 @@ TEST_CASE("a logger at its cleanup waits for one that departs", "[update]") {
   after.edge("b", EdgeKind::log_to, "log2");
   const Shared first = shared(before);
   World world(*first, {});
-  world.behaviour("log1").stops_after = 5s;
+  world.behaviour("log1").stops_after.reset();
   world.behaviour("log2").commands = Behaviour::Command::hangs;
   world.boot();
   world.run_until(30s);
@@ -164,7 +164,25 @@ TEST_CASE("a logger at its cleanup waits for one that departs", "[update]") {
   REQUIRE(world.state("log2") == State::up);
 }
 
-TEST_CASE("a slot whose copier is still at work is not given to another", "[update]") {
+TEST_CASE("what a departing service had to one that is gone already is forgotten", "[update]") {
+  Graph before;
+  before.longrun("a");
+  before.longrun("zz");
+  before.edge("a", EdgeKind::wants, "zz");
+  Graph after;
+  after.longrun("other");
+  const Shared first = shared(before);
+  World world(*first, {});
+  world.boot();
+  world.at(1s, event::Stop{.slot = world.slot("zz")});
+  world.update(2s, shared(after));
+  world.run_until(20s);
+  REQUIRE_UNBROKEN(world);
+  REQUIRE(world.state("other") == State::up);
+  REQUIRE(world.supervisor().departing() == 0);
+}
+
+TEST_CASE("a logger whose copier is at work is gone when that is", "[update]") {
   Graph before;
   Service& log = before.longrun("log");
   log.restart.attempts = 0;
