@@ -358,7 +358,7 @@ void Supervisor::enter(Slot slot, State state, Instant now) {
 }
 
 NodeState Supervisor::node_state() const {
-  if (step_ != Step::running) return NodeState::stopping;
+  if (shutting_down()) return NodeState::stopping;
   return was_settled_ ? NodeState::up : NodeState::starting;
 }
 

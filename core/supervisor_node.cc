@@ -21,7 +21,7 @@ constexpr Duration longest_nag = std::chrono::hours(1);
 void Supervisor::look_at_node(Instant now) {
   if (booted_at_ == end_of_time) return;
   if (step_ != Step::running) return next_step(now);
-  if (updating_ && departing_ == 0) end_update(now);
+  if (updating_ && departing() == 0) end_update(now);
   if (!was_healthy_ && unhealthy_ == 0) {
     was_healthy_ = true;
     push(effect::Outward{.ready = true});

@@ -129,7 +129,7 @@ void check_calm(const World& world, unsigned number, Fault fault, Slot slot, con
   }
 }
 
-TEST_CASE("every small world starts as its topology says, and comes through any one fault") {
+TEST_CASE("every small world starts as its topology says, and comes through any one fault", "[small-worlds]") {
   std::size_t histories = 0;
   for (unsigned number = 0; number < graphs; number += step) {
     const Kinds kinds = kinds_of(number);
@@ -233,7 +233,7 @@ std::size_t all_faults(const Database& database, Slot count, unsigned number) {
   return histories;
 }
 
-TEST_CASE("every kind of edge between three services of every type comes through any one fault") {
+TEST_CASE("every kind of edge between three services of every type comes through any one fault", "[small-worlds]") {
   std::size_t histories = 0;
   for (unsigned number = 0; number < 27 * 216; number += step) {
     const TypedWorld typed(number);
@@ -244,10 +244,10 @@ TEST_CASE("every kind of edge between three services of every type comes through
 }
 
 // A bundle is a name: what is said to it is said to all in it, and an edge to it is one to each of them.
-TEST_CASE("a bundle of any two services of every type comes through any one command and fault") {
+TEST_CASE("a bundle of any two services of every type comes through any one command and fault", "[small-worlds]") {
   std::size_t histories = 0;
   constexpr EdgeKind kinds[] = {EdgeKind::requires_, EdgeKind::wants, EdgeKind::after, EdgeKind::binds_to};
-  for (unsigned number = 0; number < 27 * 4 * 3; ++number) {
+  for (unsigned number = 0; number < 27 * 4 * 3; number += step) {
     Graph graph;
     unsigned rest = number;
     for (Slot slot = 0; slot < 3; ++slot, rest /= 3) {
@@ -267,11 +267,11 @@ TEST_CASE("a bundle of any two services of every type comes through any one comm
     }
     histories += all_faults(graph.database(), 3, number);
   }
-  REQUIRE(histories > 10'000);
+  REQUIRE(histories > 10'000 / step);
 }
 
 // Instances are services of their own: an edge OTHER@ is one from each to the same of the other.
-TEST_CASE("two instances of two services, edge by edge, come through any one fault") {
+TEST_CASE("two instances of two services, edge by edge, come through any one fault", "[small-worlds]") {
   std::size_t histories = 0;
   unsigned number = 0;
   for (const EdgeKind kind : {EdgeKind::requires_, EdgeKind::wants, EdgeKind::after, EdgeKind::binds_to, EdgeKind::log_to}) {
