@@ -80,6 +80,7 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
     console_.line("socket-group is not honoured yet: the control socket is for root and the runtime's own user alone");
   }
   if (!notify_.usable()) supervisor_.without_notify();
+  memory_.open();
   // A write to a pipe or socket whose other end is gone is an error to us, never our end.
   ::signal(SIGPIPE, SIG_IGN);
   const auto on_signal = [](void* shell, int signal) {
@@ -201,8 +202,10 @@ void Shell::do_it(const effect::Spawn& effect) {
 
 // A pid in hand is one that is not reaped yet: it cannot be anybody else's.
 void Shell::do_it(const effect::SignalProcess& effect) {
-  const Process& process = service(effect.slot).main;
-  if (process.alive() && process.run == effect.run) kill(process.pid, effect.signal);
+  Process& process = service(effect.slot).main;
+  if (!process.alive() || process.run != effect.run) return;
+  process.killed = process.killed || effect.signal == SIGKILL;
+  kill(process.pid, effect.signal);
 }
 
 void Shell::do_it(const effect::SignalLeftovers& effect) {

@@ -29,6 +29,7 @@
 #include "core/runtime/event_loop.h"
 #include "core/runtime/leftovers.h"
 #include "core/runtime/log_pipes.h"
+#include "core/runtime/memory_counter.h"
 #include "core/runtime/notify_socket.h"
 #include "core/runtime/probe.h"
 #include "core/runtime/process_table.h"
@@ -83,6 +84,7 @@ class Shell final : public NodeView {
     bool answered = false;
     bool failed = false;  // it did not come to its exec; its exit says nothing
     bool reaped = false;  // its pid is nobody's, or somebody else's
+    bool killed = false;  // by a SIGKILL of ours
     bool alive() const { return pid != 0 && !reaped; }
     Descriptor answer;
     FdWatcher watcher;
@@ -180,6 +182,7 @@ class Shell final : public NodeView {
   LogPipes pipes_;
   ProcessTable table_;
   std::optional<RunDir> run_dir_;
+  MemoryCounter memory_;
   NotifySocket notify_;
   ControlAnswers answers_;
   ControlServer control_;

@@ -122,6 +122,7 @@ bool Shell::begin(Process& process, const SpawnRequest& request, Slot slot, Run 
   process.answered = false;
   process.failed = false;
   process.reaped = false;
+  process.killed = false;
   process.answer = std::move(child->answer);
   // The table has room for every child that the services can have.
   if (!table_.add({.pid = process.pid, .slot = slot, .run = run, .kind = kind})) panic("the process table is full");
@@ -308,6 +309,12 @@ void Shell::process_ended(Process& process, ChildKind kind, ExitStatus status) {
                                      .reason = "the check command failed"});
   }
   if (process.failed) return;
+  if (status.kind == ExitStatus::Kind::signal && status.value == SIGKILL && !process.killed) {
+    if (const auto explained = memory_.explains(loop_.now())) {
+      status.out_of_memory = true;
+      status.memory_limit = explained->limit;
+    }
+  }
   bool leftovers = false;
   if (kind == ChildKind::main) {
     Service& one = service(process.slot);
