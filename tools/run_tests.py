@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,12 +22,13 @@ RELEASE = ROOT / "build/release"
 DEBUG = ROOT / "build/debug"
 FUZZ = ROOT / "build/fuzz"
 INTEGRATION = ROOT / "tests/integration"
+DOCKER = ROOT / "tests/docker"
 PYTHON = "/usr/bin/python3"
 IN_CI = os.environ.get("CI") in ("true", "1")
 ALLOWED_SKIP = "allowed: "
 
 # Modules that wait out a long time and cost nothing meanwhile.
-WAITING = ("test_hold",)
+WAITING = ("test_hold", "test_held", "test_health")
 
 UNIT_FOLDERS = ("core", "log", "runtime", "tools", "compiler", "present")
 
@@ -163,9 +165,9 @@ def fuzz(filters):
     return results
 
 
-def python_modules(pattern, filters, at_once):
+def python_modules(pattern, filters, at_once, folder=INTEGRATION, **environment):
     """Modules of unittest, some at a time: what only waits first, then the longest as far as their size tells."""
-    order = sorted(INTEGRATION.glob(pattern), key=lambda path: (path.stem not in WAITING, -path.stat().st_size))
+    order = sorted(folder.glob(pattern), key=lambda path: (path.stem not in WAITING, -path.stat().st_size))
     modules = {path.stem: [] for path in order}
     for word in filters:
         module, _, test = word.partition(".")
@@ -176,12 +178,14 @@ def python_modules(pattern, filters, at_once):
 
     def run(module):
         with tempfile.NamedTemporaryFile(prefix="hcrc-report") as report:
-            code, output, seconds = execute([PYTHON, INTEGRATION / "run_module.py", report.name, module, *modules[module]])
+            code, output, seconds = execute(
+                [PYTHON, INTEGRATION / "run_module.py", report.name, folder, module, *modules[module]], **environment)
             try:
                 said = json.load(report)
             except ValueError:
                 return Result(module, failed=1, output=output + f"{module}: exit {code}\n", seconds=seconds)
-        return Result(module, said["passed"], said["failed"], said["skipped"], output, seconds)
+        told = "\n".join(line for line in output.splitlines() if line.startswith("figure: "))
+        return Result(module, said["passed"], said["failed"], said["skipped"], output, seconds, told)
 
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(run, [module for module in modules if module in chosen]))
@@ -236,6 +240,22 @@ def coverage(_filters):
     return [*tests, Result("branches", int(code == 0), int(code != 0), (), output, seconds, told=output)]
 
 
+def docker(filters):
+    """The image, on an engine of its own. Its modules mostly wait, so many run side by side."""
+    sys.path.insert(0, str(DOCKER))
+    import engine
+    conductor = shutil.which("holochain")
+    started = time.monotonic()
+    with engine.Engine() as own:
+        try:
+            own.build_images(conductor)
+        except engine.EngineError as error:
+            return [Result("build", failed=1, output=f"{error}\n", seconds=time.monotonic() - started)]
+        built = Result("build", passed=1, told=f"engine and images: {time.monotonic() - started:.0f} s")
+        return [built, *python_modules("test_*.py", filters, 6, DOCKER, HCRC_REAL_IMAGE=own.REAL if conductor else "",
+                                       **own.environment())]
+
+
 def bare(filters):
     return python_modules("long_bare_machine.py", filters, 1)
 
@@ -272,6 +292,7 @@ SUITES = {
     "benchmarks": Suite(benchmarks, ("release",)),
     "fuzz": Suite(fuzz, ("fuzz",), ("clang",)),
     "coverage": Suite(coverage, (), ("coverage",)),
+    "docker": Suite(docker, ("release",), ("docker",)),
     "bare": Suite(bare, (), ("bare",), long=True),
     "long-simulation": Suite(long_simulation, ("release",), long=True),
     "long-damage": Suite(long_damage, ("debug",), long=True),

@@ -1,4 +1,4 @@
-"""Runs one module of integration tests for tools/run-tests: run_module.py REPORT MODULE [Class[.test]...].
+"""Runs one module of integration tests for tools/run-tests: run_module.py REPORT FOLDER MODULE [Class[.test]...].
 
 What happened goes to stderr as unittest tells it; the sums go to REPORT as JSON.
 """
@@ -22,7 +22,8 @@ class Result(unittest.TextTestResult):
 
 
 def main():
-    report, module, *names = sys.argv[1:]
+    report, folder, module, *names = sys.argv[1:]
+    sys.path.insert(0, folder)
     loader = unittest.defaultTestLoader
     tests = loader.loadTestsFromNames([f"{module}.{name}" for name in names] if names else [module])
     result = unittest.TextTestRunner(verbosity=2, resultclass=Result, warnings="error").run(tests)

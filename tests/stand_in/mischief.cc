@@ -15,9 +15,9 @@ namespace {
 
 using Settings = std::map<std::string, std::string, std::less<>>;
 
-constexpr std::array<std::string_view, 11> names{"crash", "crash-at", "crash-after", "ready-after",       "hang-after",
-                                                 "stop",  "flood",    "leftovers",   "leftovers-session", "stubborn",
-                                                 "starts"};
+constexpr std::array<std::string_view, 12> names{"crash",  "crash-at", "crash-after", "ready-after",       "hang-after",
+                                                 "stop",   "flood",    "leftovers",   "leftovers-session", "stubborn",
+                                                 "starts", "memory"};
 
 std::string variable_name(std::string_view setting) {
   std::string name = "STAND_IN_";
@@ -107,6 +107,7 @@ bool apply(std::string_view name, std::string_view value, Mischief& mischief) {
   if (name == "crash") return ending(value, mischief.crash);
   if (name == "crash-after") return duration(value, mischief.crash_after_ms);
   if (name == "hang-after") return duration(value, mischief.hang_after_ms);
+  if (name == "memory") return number(value, mischief.memory_mib);
   if (name == "leftovers") return count(value, mischief.leftovers);
   if (name == "leftovers-session") return count(value, mischief.leftovers_session);
   if (name == "crash-at") {

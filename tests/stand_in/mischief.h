@@ -30,6 +30,7 @@ struct Mischief {
   long flood_lines = 0;       // printed at ready; -1: without an end
   int leftovers = 0;          // children in the conductor's own session
   int leftovers_session = 0;  // children in sessions of their own
+  long memory_mib = 0;        // taken, and written to, before it is ready
   bool stubborn = false;      // those children ignore SIGTERM and SIGHUP
 };
 
@@ -47,6 +48,7 @@ inline constexpr std::string_view mischief_usage =
     "  leftovers = N                     fork N children that outlive it, in its session\n"
     "  leftovers-session = N             ... each in a session of its own\n"
     "  stubborn = yes                    these children ignore SIGTERM and SIGHUP\n"
+    "  memory = MIB                      take so much memory before it is ready, as the real one does\n"
     "  starts = N                        all of this at the first N starts on a data folder only\n";
 
 }  // namespace stand_in

@@ -20,6 +20,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -109,6 +110,14 @@ void fork_leftover(AdminInterface& admin, int witness, bool own_session, bool st
   for (;;) pause();
 }
 
+// Each page is written to: only then it is there.
+void take_memory(long mib) {
+  constexpr std::size_t page = 4096;
+  const std::size_t size = static_cast<std::size_t>(std::max(0L, mib)) << 20;
+  const std::unique_ptr<volatile char[]> memory(new volatile char[size]);
+  for (std::size_t at = 0; at < size; at += page) memory[at] = 1;
+}
+
 void flood(long lines) {
   const std::string filler(80, '.');
   for (long i = 1; lines < 0 || i <= lines; ++i) say("flood " + std::to_string(i) + ' ' + filler);
@@ -123,6 +132,7 @@ class Conductor {
     if (mischief_.crash.kind != Ending::Kind::none && mischief_.crash_at == Phase::start) {
       crash_at_ = started + milliseconds(mischief_.crash_after_ms);
     }
+    take_memory(mischief_.memory_mib);
     const int delay = mischief_.ready_after_ms;
     serve_until(delay == Mischief::never ? Clock::time_point::max() : started + milliseconds(delay));
     auto admin = AdminInterface::open(port_);
@@ -198,6 +208,10 @@ int start(const std::string& configuration_path) {
   }
   const std::string passphrase = read_passphrase(STDIN_FILENO);
   if (const auto opened = open_keystore(configuration->keystore_root, passphrase); !opened) return panic(opened.error());
+  // Databases write when they are opened: on a full disk the real one panics.
+  const std::string opening = data + "/stand-in-opening";
+  if (!write_file(opening, std::string(16'384, '.'), 0644)) return panic(opening + ": " + std::strerror(errno));
+  unlink(opening.c_str());
   if (pipe(interrupt_pipe.data()) != 0) return panic(std::strerror(errno));
   for (int fd : interrupt_pipe) fcntl(fd, F_SETFD, FD_CLOEXEC);
   std::signal(SIGPIPE, SIG_IGN);  // as every program written in Rust does
