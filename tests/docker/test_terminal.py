@@ -67,12 +67,13 @@ class Shell(DockerTest):
         terminal.type("echo $((6*7))\r")
         terminal.expect("42\r\n")
         # Job control: Ctrl-C ends what runs in the foreground, and not the shell; Ctrl-Z and bg work.
-        terminal.type("sleep 1000\r")
-        terminal.expect("sleep 1000\r\n")
+        # It says itself that it is there, so that the key does not come too early.
+        terminal.type("sh -c 'echo beg\"\"un; exec sleep 1000'\r")
+        terminal.expect("begun\r\n")
         terminal.type("\x03")
         terminal.expect("ready> ")
-        terminal.type("sleep 2000\r")
-        terminal.expect("sleep 2000\r\n")
+        terminal.type("sh -c 'echo beg\"\"un; exec sleep 2000'\r")
+        terminal.expect("begun\r\n")
         terminal.type("\x1a")
         terminal.expect("Stopped")
         terminal.type("jobs\r")
