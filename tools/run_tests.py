@@ -256,6 +256,15 @@ def docker(filters):
                                        **own.environment())]
 
 
+def holos(filters):
+    """The machine of an ISO in QEMU, and the external tree in a real Buildroot where BUILDROOT names one."""
+    results = python_modules("test_*.py", filters, 2, ROOT / "tests/holos")
+    if buildroot := os.environ.get("BUILDROOT"):
+        results += check("check-buildroot", ROOT / "holos/check-buildroot", buildroot)(filters)
+        results[-1].told = results[-1].output
+    return results
+
+
 def bare(filters):
     return python_modules("long_bare_machine.py", filters, 1)
 
@@ -293,6 +302,7 @@ SUITES = {
     "fuzz": Suite(fuzz, ("fuzz",), ("clang",)),
     "coverage": Suite(coverage, (), ("coverage",)),
     "docker": Suite(docker, ("release",), ("docker",)),
+    "holos": Suite(holos, ("release",), ("holos",)),
     "bare": Suite(bare, (), ("bare",), long=True),
     "long-simulation": Suite(long_simulation, ("release",), long=True),
     "long-damage": Suite(long_damage, ("debug",), long=True),

@@ -131,7 +131,7 @@ class Program:
         self.lines = []
         self._seen = {"out": 0, "err": 0}
         self._changed = threading.Condition()
-        self._started = time.monotonic()
+        self.started = time.monotonic()
         self.process = subprocess.Popen(
             self.argv, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=environment() if env is None else env, **options)
@@ -145,7 +145,7 @@ class Program:
     def _read(self, pipe, stream):
         with pipe:
             for raw in iter(pipe.readline, b""):
-                line = Line(time.monotonic() - self._started, stream, raw.decode("utf-8", "replace").rstrip("\n"))
+                line = Line(time.monotonic() - self.started, stream, raw.decode("utf-8", "replace").rstrip("\n"))
                 with self._changed:
                     self.lines.append(line)
                     self._changed.notify_all()

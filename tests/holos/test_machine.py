@@ -1,0 +1,204 @@
+"""One machine from power-on to power-off: what dies is brought back, by whom it should be, and never twice."""
+
+import re
+import sys
+import tempfile
+import time
+import unittest
+
+from machine import Machine, make_iso
+
+SERVICE = "rc-service holochain-container"
+KILL = "kill -9 $(pidof {})"
+
+
+def figure(text):
+    print(f"figure: {text}", file=sys.stderr, flush=True)
+
+
+class Life(unittest.TestCase):
+    """The tests are steps of one life, in the order of their names."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="hcrc-holos-")
+        began = time.monotonic()
+        iso = make_iso(cls.folder.name)
+        figure(f"image, bundle and ISO made in {time.monotonic() - began:.0f} s, {iso.stat().st_size >> 20} MiB")
+        cls.machine = Machine(iso)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.machine.close()
+        cls.folder.cleanup()
+
+    def setUp(self):
+        self.readies = self.machine.count(r"Conductor ready\.")
+
+    def ready_again(self, times=1):
+        """The conductor's next word that it is ready."""
+        deadline = time.monotonic() + 60
+        while self.machine.count(r"Conductor ready\.") < self.readies + times:
+            self.assertLess(time.monotonic(), deadline, self.machine.story())
+            self.machine.shell("true")
+
+    def one_conductor(self):
+        """Exactly one now, and the witness has never seen a second."""
+        self.assertEqual(len(self.machine.pids("holochain")), 1, self.machine.story())
+        self.assertNotEqual(self.machine.shell("ls /data/holochain/var/stand-in-second-copy")[0], 0)
+        self.assertEqual(len(re.findall(r"\brunning\b", self.machine.shell("runc list")[1])), 1)
+
+    def up(self):
+        self.machine.until("hcrc --run-dir /run/hcrc wait --up --timeout 60s; echo up=$?", "up=0")
+
+    def mischief(self, text):
+        """What the stand-in does at its next start."""
+        self.assertEqual(self.machine.shell(f"printf '{text}\\n' >/data/holochain/var/stand-in")[0], 0)
+
+    def test_01_boots_to_ready(self):
+        machine = self.machine
+        line = machine.expect(r"Conductor ready\.")
+        _, uptime = machine.shell("cat /proc/uptime")
+        since = float(uptime.split()[0]) - (time.monotonic() - machine.console.started - line.at)
+        figure(f"from kernel start to `Conductor ready.`: {since:.1f} s (QEMU without KVM)")
+        for pattern in (r"OpenRC .* is starting up", r"Starting holochain-container", r"hcrc: starting: 4 services",
+                        r"hcrc: holochain-container: started", r"hcrc: holochain-container: ready"):
+            machine.expect(pattern)
+        machine.expect("data: no disk is labelled holochain-data: the node's data lies in memory")
+        self.up()
+        self.one_conductor()
+        _, inside = machine.shell("runc exec holochain hcrc status")
+        self.assertRegex(inside, r"holochain +up")
+
+    def test_02_the_conductor_killed(self):
+        _, before = self.machine.shell("runc state holochain | grep '\"pid\"'")
+        self.machine.shell(KILL.format("holochain"))
+        self.ready_again()
+        self.machine.expect(r"holochain-container: hcrc: holochain: killed by SIGKILL after .*, restart 1 of 5")
+        self.assertEqual(self.machine.shell("runc state holochain | grep '\"pid\"'")[1], before)
+        self.one_conductor()
+
+    def test_03_the_containers_init_killed(self):
+        self.machine.shell("kill -9 $(runc state holochain | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p')")
+        self.ready_again()
+        self.machine.expect(r"hcrc: holochain-container: .*restart 1 of 5")
+        self.up()
+        self.one_conductor()
+
+    def test_04_runc_itself_killed(self):
+        # Its container lives on, with an id that is taken: it is stopped in order, and deleted.
+        self.machine.shell(f"kill -9 {self.machine.status()['holochain-container']['pid']}")
+        self.ready_again()
+        self.machine.expect("container: one is left over from before: stopping it")
+        self.up()
+        self.one_conductor()
+
+    def test_05_the_outer_hcrc_killed(self):
+        goodbyes = self.machine.count("goodbye")
+        self.machine.shell(KILL.format("hcrc-init"))
+        self.ready_again()
+        self.assertGreater(self.machine.count("goodbye"), goodbyes)
+        self.up()
+        self.one_conductor()
+
+    def test_06_the_outer_hcrc_killed_before_the_conductor_is_ready(self):
+        self.mischief("ready-after = 6s")
+        starts = self.machine.count(r"hcrc: holochain: started")
+        self.machine.shell(KILL.format("holochain"))
+        while self.machine.count(r"hcrc: holochain: started") == starts:
+            self.machine.shell("true")
+        self.machine.shell(KILL.format("hcrc-init"))
+        self.ready_again()
+        self.mischief("")
+        self.up()
+        self.one_conductor()
+
+    def test_07_supervise_daemon_killed(self):
+        # hcrc goes on; the next restart ends it in order first.
+        before = self.machine.pids("holochain")
+        self.machine.shell(KILL.format("supervise-daemon"))
+        self.assertEqual(self.machine.status()["holochain-container"]["state"], "up")
+        self.assertEqual(self.machine.pids("holochain"), before)
+        self.machine.shell(f"{SERVICE} restart")
+        self.ready_again()
+        self.up()
+        self.one_conductor()
+        self.assertEqual(len(self.machine.pids("supervise-daemon")), 1)
+
+    def test_08_supervise_daemon_killed_and_started(self):
+        self.machine.shell(KILL.format("supervise-daemon"))
+        code, said = self.machine.shell(f"{SERVICE} zap; {SERVICE} start")
+        self.assertEqual(code, 0, said)
+        self.assertIn("a node that nobody looks after is running: stopping it first", said)
+        self.ready_again()
+        self.up()
+        self.one_conductor()
+
+    def test_09_status_reload_stop_start(self):
+        code, said = self.machine.shell(f"{SERVICE} status")
+        self.assertEqual(code, 0, said)
+        self.assertIn("status: started", said)
+        self.assertRegex(said, r"holochain-container +\S*up")
+        self.assertEqual(self.machine.shell(f"{SERVICE} reload")[0], 0)
+        self.machine.expect("hcrc: another graph is in force: 4 as before")
+        began = time.monotonic()
+        self.assertEqual(self.machine.shell(f"{SERVICE} stop")[0], 0)
+        figure(f"rc-service stop: {time.monotonic() - began:.1f} s")
+        self.assertEqual(self.machine.pids("holochain"), [])
+        self.assertEqual(self.machine.pids("hcrc-init"), [])
+        self.assertIn("status: stopped", self.machine.shell(f"{SERVICE} status")[1])
+        self.assertEqual(self.machine.shell(f"{SERVICE} start")[0], 0)
+        self.ready_again()
+        self.one_conductor()
+
+    def test_10_restart(self):
+        self.assertEqual(self.machine.shell(f"{SERVICE} restart")[0], 0)
+        self.ready_again()
+        self.up()
+        self.one_conductor()
+
+    def test_11_stop_before_ready(self):
+        self.mischief("ready-after = never")
+        self.machine.shell(KILL.format("holochain"))
+        self.machine.until("runc exec holochain hcrc status holochain", "starting")
+        self.stop_and_nothing_starts()
+
+    def test_12_stop_during_backoff(self):
+        # The container's own init dies at once, again and again: the outer hcrc waits between its attempts.
+        self.machine.shell("mv /usr/share/holochain/bundle/rootfs/etc/hcrc/node.db /tmp/")
+        self.machine.shell(f"sed -i 's/^hcrc_wait=.*/hcrc_wait=1s/' /etc/conf.d/holochain-container; "
+                           f"cp /tmp/node.db /tmp/kept.db; echo broken >/usr/share/holochain/bundle/rootfs/etc/hcrc/node.db; {SERVICE} start")
+        self.machine.until("hcrc --run-dir /run/hcrc status holochain-container", "backoff")
+        self.stop_and_nothing_starts()
+        self.machine.shell("cp /tmp/kept.db /usr/share/holochain/bundle/rootfs/etc/hcrc/node.db; rm -f /data/holochain/var/stand-in; "
+                           "sed -i 's/^hcrc_wait=.*/hcrc_wait=90s/' /etc/conf.d/holochain-container")
+
+    def stop_and_nothing_starts(self):
+        began = time.monotonic()
+        self.assertEqual(self.machine.shell(f"{SERVICE} stop")[0], 0)
+        took = time.monotonic() - began
+        self.assertLess(took, 30, "a timeout was waited out")
+        starts = self.machine.count(r"(started|starting), pid|Conductor ready")
+        self.assertEqual(self.machine.pids("holochain") + self.machine.pids("hcrc-init") + self.machine.pids("supervise-daemon"), [])
+        self.machine.shell("sleep 3")  # longer than the respawn delay
+        self.assertEqual(self.machine.count(r"(started|starting), pid|Conductor ready"), starts)
+
+    def test_13_power_off(self):
+        self.assertEqual(self.machine.shell(f"{SERVICE} start")[0], 0)
+        self.ready_again()
+        goodbyes = self.machine.count("goodbye")
+        began = time.monotonic()
+        self.machine.shell("poweroff")
+        self.assertEqual(self.machine.off(), 0)
+        took = time.monotonic() - began
+        figure(f"poweroff to off: {took:.1f} s")
+        self.assertEqual(self.machine.count("goodbye"), goodbyes + 1)
+        self.assertLess(took, 60)
+        story = self.machine.story()
+        self.assertLess(story.rindex("hcrc: stopped after"), story.index("Requesting system poweroff"))
+
+
+if __name__ == "__main__":
+    unittest.main()
