@@ -10,6 +10,7 @@ from machine import Machine, make_iso
 
 SERVICE = "rc-service holochain-container"
 KILL = "kill -9 $(pidof {})"
+KILL_INIT = "kill -9 $(runc state holochain | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p')"
 
 
 def figure(text):
@@ -81,7 +82,7 @@ class Life(unittest.TestCase):
         self.one_conductor()
 
     def test_03_the_containers_init_killed(self):
-        self.machine.shell("kill -9 $(runc state holochain | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p')")
+        self.machine.shell(KILL_INIT)
         self.ready_again()
         self.machine.expect(r"hcrc: holochain-container: .*restart 1 of 5")
         self.up()
@@ -103,17 +104,25 @@ class Life(unittest.TestCase):
         self.up()
         self.one_conductor()
 
-    def test_06_the_outer_hcrc_killed_before_the_conductor_is_ready(self):
-        self.mischief("ready-after = 6s")
-        starts = self.machine.count(r"hcrc: holochain: started")
-        self.machine.shell(KILL.format("holochain"))
-        while self.machine.count(r"hcrc: holochain: started") == starts:
-            self.machine.shell("true")
-        self.machine.shell(KILL.format("hcrc-init"))
-        self.ready_again()
+    def test_06_killed_before_the_conductor_is_ready(self):
+        victims = {
+            "the conductor": KILL.format("holochain"),
+            "the container's init": KILL_INIT,
+            "the outer hcrc": KILL.format("hcrc-init"),
+            "supervise-daemon": f"{KILL.format('supervise-daemon')}; {SERVICE} restart",
+        }
+        for victim, command in victims.items():
+            with self.subTest(victim):
+                self.mischief("ready-after = 4s")
+                self.machine.shell(KILL.format("holochain"))
+                self.machine.until("runc exec holochain hcrc status holochain", "starting")
+                readies = self.machine.count(r"Conductor ready\.")
+                self.machine.shell(command)
+                self.readies = readies
+                self.ready_again()
+                self.up()
+                self.one_conductor()
         self.mischief("")
-        self.up()
-        self.one_conductor()
 
     def test_07_supervise_daemon_killed(self):
         # hcrc goes on; the next restart ends it in order first.
