@@ -4,6 +4,7 @@
 #include "core/simulation/world.h"
 #include "tests/catch.h"
 #include "tests/simulation/small_graph.h"
+#include "tests/simulation/unbroken.h"
 
 namespace hcrc::simulation {
 namespace {
@@ -16,16 +17,6 @@ ExitStatus code(std::uint8_t value) {
 ExitStatus signal(std::uint8_t value) {
   return {.kind = ExitStatus::Kind::signal, .value = value, .out_of_memory = false, .memory_limit = 0};
 }
-
-std::string story(const World& world) {
-  std::string all;
-  for (const std::string& line : world.trace()) all += line + '\n';
-  return all;
-}
-
-#define REQUIRE_UNBROKEN(world) \
-  INFO(story(world));           \
-  REQUIRE(world.broken().empty())
 
 Duration gap(const World& world, std::string_view service, std::size_t n) {
   return world.spawns(service)[n] - world.ends(service)[n - 1];

@@ -5,6 +5,7 @@
 #include "core/simulation/world.h"
 #include "tests/catch.h"
 #include "tests/simulation/small_graph.h"
+#include "tests/simulation/unbroken.h"
 
 namespace hcrc::simulation {
 namespace {
@@ -18,16 +19,6 @@ Shared shared(const Graph& graph) { return std::make_shared<const Database>(grap
 constexpr ExitStatus killed{.kind = ExitStatus::Kind::signal, .value = 9, .out_of_memory = false, .memory_limit = 0};
 
 Template word(std::string text) { return Template{{{.text = std::move(text), .fallback = {}}}}; }
-
-std::string story(const World& world) {
-  std::string all;
-  for (const std::string& line : world.trace()) all += line + '\n';
-  return all;
-}
-
-#define REQUIRE_UNBROKEN(world) \
-  INFO(story(world));           \
-  REQUIRE(world.broken().empty())
 
 TEST_CASE("an operator's start or restart of what an update has removed, told by its slot, does nothing", "[update]") {
   Graph before;

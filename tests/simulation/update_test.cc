@@ -7,6 +7,7 @@
 #include "core/simulation/world.h"
 #include "tests/catch.h"
 #include "tests/simulation/small_graph.h"
+#include "tests/simulation/unbroken.h"
 
 namespace hcrc::simulation {
 namespace {
@@ -20,16 +21,6 @@ Shared shared(const Graph& graph) { return std::make_shared<const Database>(grap
 ExitStatus signal(std::uint8_t value) {
   return {.kind = ExitStatus::Kind::signal, .value = value, .out_of_memory = false, .memory_limit = 0};
 }
-
-std::string story(const World& world) {
-  std::string all;
-  for (const std::string& line : world.trace()) all += line + '\n';
-  return all;
-}
-
-#define REQUIRE_UNBROKEN(world) \
-  INFO(story(world));           \
-  REQUIRE(world.broken().empty())
 
 // user requires base, which requires setup; other is by itself.
 Graph chain() {
