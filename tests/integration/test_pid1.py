@@ -74,7 +74,7 @@ os.read(os.open(sys.argv[2], os.O_RDONLY), 1)
         self.eventually(lambda: not pathlib.Path(f"/proc/{pid}").exists() or harness.command_name(pid) == "" or
                         " Z " in pathlib.Path(f"/proc/{pid}/stat").read_text(), "the maker has ended")
         ticks = node.count(r"^tick$")
-        released = time.monotonic() - node._started
+        released = time.monotonic() - node.started
         if stopped:
             os.kill(init, signal.SIGCONT)
         self.eventually(lambda: node.count(r"^tick$") >= ticks + 5, "five ticks")
