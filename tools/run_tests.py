@@ -19,10 +19,13 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RELEASE = ROOT / "build/release"
+ARM64 = ROOT / "build/arm64"
+ARM64_EMULATOR = "qemu-aarch64-static"
 DEBUG = ROOT / "build/debug"
 FUZZ = ROOT / "build/fuzz"
 INTEGRATION = ROOT / "tests/integration"
 DOCKER = ROOT / "tests/docker"
+sys.path.insert(0, str(DOCKER))  # engine.py
 PYTHON = "/usr/bin/python3"
 IN_CI = os.environ.get("CI") in ("true", "1")
 ALLOWED_SKIP = "allowed: "
@@ -81,12 +84,12 @@ def check(name, *argv):
     return suite
 
 
-def catch_program(program, arguments=(), timeout=900, **environment):
-    """A Catch2 program: its closing line tells the number of test cases, in version 2 as in 3."""
+def catch_program(program, arguments=(), timeout=900, under=(), **environment):
+    """A Catch2 program: its closing line tells the number of test cases, in version 2 as in 3. `under`: what runs it."""
     name = program.name
     if not program.exists():
         return Result(name, failed=1, output=f"{program} was not built\n")
-    code, output, seconds = execute([program, *arguments], timeout, **environment)
+    code, output, seconds = execute([*under, program, *arguments], timeout, **environment)
     passed = failed = 0
     skipped = []
     if found := re.search(r"^All tests passed \(.*?in (\d+) test cases?\)", output, re.M):
@@ -103,11 +106,11 @@ def catch_program(program, arguments=(), timeout=900, **environment):
     return Result(name, passed, failed, skipped, output, seconds)
 
 
-def catch_folders(build, folders, filters, **environment):
+def catch_folders(build, folders, filters, **options):
     chosen = [folder for folder in folders
               if any((ROOT / "tests" / folder).glob("*.cc")) and (not filters or folder in filters)]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda folder: catch_program(build / "tests" / f"{folder}-tests", **environment), chosen))
+        return list(pool.map(lambda folder: catch_program(build / "tests" / f"{folder}-tests", **options), chosen))
 
 
 def unit(filters):
@@ -209,16 +212,21 @@ def benchmarks(_filters):
 
 def compilers(_filters):
     """Random histories have the same traces, byte for byte, in the builds of g++ and of clang."""
-    seeds = ("1", "5000")
     code, output, seconds = execute([ROOT / "tools/build", "clang", "simulation-traces"], timeout=1800)
     if code != 0:
         return [Result("clang's build", failed=1, output=output, seconds=seconds)]
-    said = [execute([build / "tests/simulation-traces", *seeds]) for build in (RELEASE, ROOT / "build/clang")]
+    return [same_traces("clang", 5000)]
+
+
+def same_traces(preset, seeds, under=()):
+    """Of a preset's build as of the release's."""
+    said = [execute([*under, build / "tests/simulation-traces", "1", str(seeds)])
+            for build, under in ((RELEASE, ()), (ROOT / "build" / preset, under))]
     differ = next((ours.split()[0] for ours, theirs in zip(said[0][1].splitlines(), said[1][1].splitlines()) if ours != theirs), None)
     same = differ is None and said[0][0] == said[1][0] == 0 and said[0][1] == said[1][1] != ""
-    explained = "" if same else f"first difference: compare build/release/tests/simulation-traces {differ} with build/clang's\n"
-    return [Result("traces", int(same), int(not same), (), said[1][1][:200] + explained, seconds,
-                   told=f"{seeds[1]} seeds: the same trace bytes with g++ and clang\n" if same else "")]
+    explained = "" if same else f"first difference: compare build/release/tests/simulation-traces {differ} with build/{preset}'s\n"
+    return Result("traces", int(same), int(not same), (), said[1][1][:200] + explained, said[1][2],
+                  told=f"{seeds} seeds: the same trace bytes in release and {preset}\n" if same else "")
 
 
 def coverage(_filters):
@@ -243,7 +251,6 @@ def coverage(_filters):
 
 def docker(filters):
     """The image, on an engine of its own. Its modules mostly wait, so many run side by side."""
-    sys.path.insert(0, str(DOCKER))
     import engine
     conductor = shutil.which("holochain")
     started = time.monotonic()
@@ -255,6 +262,40 @@ def docker(filters):
         built = Result("build", passed=1, told=f"engine and images: {time.monotonic() - started:.0f} s")
         return [built, *python_modules("test_*.py", filters, 6, DOCKER, HCRC_REAL_IMAGE=own.REAL if conductor else "",
                                        **own.environment())]
+
+
+def arm64(filters):
+    """The programs for arm64, compiled across: their unit tests, traces and databases under an emulator of user programs, and
+    what the Dockerfile makes of them."""
+    under = (ARM64_EMULATOR,)
+    # What /proc tells there of other processes is the emulator's.
+    results = catch_folders(ARM64, UNIT_FOLDERS, filters, arguments=["~[other-processes]"], under=under)
+    if not filters or "traces" in filters:
+        results.append(same_traces("arm64", 1000, under))
+    if not filters or "image" in filters:
+        results.append(arm64_image())
+    return results
+
+
+def arm64_image():
+    """The database is the same, byte for byte, whichever machine compiles it."""
+    import engine
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="hcrc-arm64") as folder, engine.Engine() as own:
+        image, here = pathlib.Path(folder) / "image", pathlib.Path(folder) / "here.db"
+        image.mkdir()
+        try:
+            own.export_arm64(image)
+        except engine.EngineError as error:
+            return Result("image", failed=1, output=f"{error}\n", seconds=time.monotonic() - started)
+        programs = [image / "init", *(image / "usr/bin" / name for name in ("hcrc", "hcrc-log", "hcrc-compile"))]
+        said = [execute([ARM64_EMULATOR, program, "--version"]) for program in programs]
+        said.append(execute([RELEASE / "bin/hcrc-compile", "--werror", "-o", here, ROOT / "services.d"]))
+        foreign = all(program.read_bytes()[18:20] == b"\xb7\0" for program in programs)  # EM_AARCH64, elf(5)
+        same = foreign and all(code == 0 for code, *_ in said) and (image / "etc/hcrc/node.db").read_bytes() == here.read_bytes()
+        sizes = [program.stat().st_size for program in programs]
+        return Result("image", int(same), int(not same), (), "".join(output for _, output, _ in said), time.monotonic() - started,
+                      told=f"arm64: programs at run time {sum(sizes[:3]) / 2**20:.2f} MiB, with the compiler {sum(sizes) / 2**20:.2f} MiB\n")
 
 
 def holos(filters):
@@ -304,6 +345,7 @@ SUITES = {
     "coverage": Suite(coverage, (), ("coverage",)),
     "docker": Suite(docker, ("release",), ("docker",)),
     "holos": Suite(holos, ("release",), ("holos",)),
+    "arm64": Suite(arm64, ("release", "arm64"), ("arm64", "docker"), long=True),
     "bare": Suite(bare, (), ("bare",), long=True),
     "long-simulation": Suite(long_simulation, ("release",), long=True),
     "long-damage": Suite(long_damage, ("debug",), long=True),
@@ -313,6 +355,7 @@ SUITES = {
 # The release preset builds everything; of the sanitized one only the unit tests are run.
 BUILD_TARGETS = {
     "release": [],
+    "arm64": [f"{folder}-tests" for folder in UNIT_FOLDERS] + ["simulation-traces"],
     "debug": [f"{folder}-tests" for folder in (*UNIT_FOLDERS, "simulation")] + [f"{name}_fuzz" for name in FUZZERS],
     "fuzz": [f"{name}_fuzz" for name in FUZZERS],
 }
@@ -321,7 +364,7 @@ BUILD_TARGETS = {
 def build(preset):
     started = time.monotonic()
     targets = [target for target in BUILD_TARGETS[preset]
-               if target.endswith("_fuzz") or any((ROOT / "tests" / target.removesuffix("-tests")).glob("*.cc"))]
+               if not target.endswith("-tests") or any((ROOT / "tests" / target.removesuffix("-tests")).glob("*.cc"))]
     code, output, seconds = execute([ROOT / "tools/build", preset, *targets], timeout=3600)
     print(f"build {preset}: {'done' if code == 0 else 'FAILED'} ({time.monotonic() - started:.1f} s)", flush=True)
     return Result(f"build {preset}", failed=int(code != 0), output=output, seconds=seconds)

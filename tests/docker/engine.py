@@ -33,10 +33,10 @@ class EngineError(Exception):
     pass
 
 
-def build_packages():
-    """The packages that tools/install-packages installs to compile hcrc."""
+def packages_of(*groups):
+    """What tools/install-packages installs for them."""
     text = (ROOT / "tools/install-packages").read_text(encoding="utf-8")
-    return re.search(r"^build='([^']*)'$", text, re.M)[1].split()
+    return [package for group in groups for package in re.search(rf"^{group}='([^']*)'$", text, re.M)[1].split()]
 
 
 class Engine:
@@ -62,7 +62,7 @@ class Engine:
     def environment(self):
         """For docker and docker-compose, and for tests: they find this engine by it."""
         return {**os.environ, "DOCKER_HOST": self.host, "DOCKER_BUILDKIT": "1", "DOCKER_CONFIG": str(self.folder / "config"),
-                "COMPOSE_DOCKER_CLI_BUILD": "1", "HCRC_ENGINE_FOLDER": str(self.folder)}
+                "COMPOSE_DOCKER_CLI_BUILD": "1"}
 
     def start(self):
         command = ["dockerd", "--host", self.host, "--data-root", self.folder / "data", "--exec-root", self.folder / "exec",
@@ -108,7 +108,7 @@ class Engine:
     def build_images(self, conductor=None):
         """Base, builder, and the node with the stand-in; with `conductor`, the node with that program too."""
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            builder = pool.submit(self.import_debian, self.BUILDER, build_packages(), "apt")
+            builder = pool.submit(self.import_debian, self.BUILDER, packages_of("build"), "apt")
             # libstdc++ and liblzma: what the real conductor needs besides a libc.
             self.import_debian(self.BASE, ["logrotate", "libstdc++6", "liblzma5"], "essential")
             builder.result()
@@ -116,15 +116,27 @@ class Engine:
         if conductor:
             self.build_node(self.REAL, "local", conductor)
 
+    def export_arm64(self, folder):
+        """What the Dockerfile puts into an image for arm64: its programs and the database, below `folder`."""
+        self.import_debian(self.BUILDER, packages_of("build", "arm64"), "apt")
+        with self.context() as context:
+            self.build("hcrc-test-arm64", context, "--file", f"{context}/docker/Dockerfile", "--platform", "linux/arm64",
+                       "--target", "programs")
+        made = self.docker("create", "hcrc-test-arm64", "true").stdout.strip()
+        self.docker("cp", f"{made}:/image/.", folder)
+
     def import_debian(self, image, packages, variant):
         name = hashlib.sha256(" ".join([SUITE, variant, *packages]).encode()).hexdigest()[:16]
         kept = KEPT / f"{image}-{name}.tar"
         if not kept.exists():
             KEPT.mkdir(parents=True, exist_ok=True)
             making = kept.with_suffix(f".{os.getpid()}.tar")
+            # This machine's own first, then those that packages name: "libev-dev:arm64".
+            own = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
+            architectures = dict.fromkeys([own, *(package.split(":")[1] for package in packages if ":" in package)])
             words = ["mmdebstrap", "--quiet", f"--variant={variant}", f"--include={','.join(packages)}",
                      "--aptopt=Acquire::Languages \"none\"", "--dpkgopt=path-exclude=/usr/share/doc/*",
-                     "--dpkgopt=path-exclude=/usr/share/man/*", SUITE, str(making)]
+                     "--dpkgopt=path-exclude=/usr/share/man/*", f"--architectures={','.join(architectures)}", SUITE, str(making)]
             done = subprocess.run(words, capture_output=True, text=True, timeout=600, stdin=subprocess.DEVNULL, check=False)
             if done.returncode != 0:
                 making.unlink(missing_ok=True)

@@ -98,7 +98,7 @@ bool ended(pid_t pid) {
 
 }  // namespace
 
-TEST_CASE("what a process is, is read from /proc whatever its name is") {
+TEST_CASE("what a process is, is read from /proc whatever its name is", "[other-processes]") {
   const auto own = stat_of(getpid());
   REQUIRE(own);
   CHECK(own->parent == getppid());
@@ -130,7 +130,7 @@ TEST_CASE("what a process is, is read from /proc whatever its name is") {
   CHECK_FALSE(stat_of(child));
 }
 
-TEST_CASE("children are listed until they are reaped") {
+TEST_CASE("children are listed until they are reaped", "[other-processes]") {
   std::vector<pid_t> made;
   for (int i = 0; i < 1500; ++i) {  // more than one read takes
     const pid_t child = fork();
@@ -147,7 +147,7 @@ TEST_CASE("children are listed until they are reaped") {
   CHECK(listed == made);
 }
 
-TEST_CASE("what is left in the process group is found and ended") {
+TEST_CASE("what is left in the process group is found and ended", "[other-processes]") {
   const Session session({Left::in_group});
   CHECK(any_left(session.leader));
   signal_left(session.leader, SIGTERM, Leader::reaped);
@@ -155,7 +155,7 @@ TEST_CASE("what is left in the process group is found and ended") {
   CHECK_FALSE(any_left(session.leader));  // a zombie is gone
 }
 
-TEST_CASE("what is left in the session, in a group of its own, is found and ended") {
+TEST_CASE("what is left in the session, in a group of its own, is found and ended", "[other-processes]") {
   const Session session({Left::own_group, Left::in_group, Left::own_group});
   CHECK(getpgid(session.pids[0]) != session.leader);
   CHECK(any_left(session.leader));
@@ -164,7 +164,7 @@ TEST_CASE("what is left in the session, in a group of its own, is found and ende
   CHECK_FALSE(any_left(session.leader));
 }
 
-TEST_CASE("what is left below one that has left the session is found and ended") {
+TEST_CASE("what is left below one that has left the session is found and ended", "[other-processes]") {
   const Session session({Left::below_own_session});
   CHECK(getsid(session.pids[0]) == session.leader);
   CHECK(any_left(session.leader));
@@ -173,7 +173,7 @@ TEST_CASE("what is left below one that has left the session is found and ended")
   }
 }
 
-TEST_CASE("who has left the session is none of its leftovers, but an orphan") {
+TEST_CASE("who has left the session is none of its leftovers, but an orphan", "[other-processes]") {
   const Session session({Left::own_session});
   CHECK_FALSE(any_left(session.leader));
   CHECK(signal_orphans(std::span(session.pids), 0) == 0);
@@ -185,7 +185,7 @@ TEST_CASE("who has left the session is none of its leftovers, but an orphan") {
   CHECK(signal_orphans({}, 0) == 0);
 }
 
-TEST_CASE("what descends from an owned process is owned") {
+TEST_CASE("what descends from an owned process is owned", "[other-processes]") {
   // A living leader whose child has left its session.
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   Pipe output;
@@ -212,7 +212,7 @@ TEST_CASE("what descends from an owned process is owned") {
   prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
 }
 
-TEST_CASE("a number that a stranger has got is no leftover and gets no signal") {
+TEST_CASE("a number that a stranger has got is no leftover and gets no signal", "[other-processes]") {
   // A living process of this number: the leader that was reaped had it before.
   const pid_t stranger = fork();
   if (stranger == 0) {
@@ -229,7 +229,7 @@ TEST_CASE("a number that a stranger has got is no leftover and gets no signal") 
   CHECK(WIFSIGNALED(wait_for(stranger)));
 }
 
-TEST_CASE("with all children known, nothing more is looked at") {
+TEST_CASE("with all children known, nothing more is looked at", "[other-processes]") {
   const Session session({Left::in_group});
   const KnownChildren all{.knows = [](const void*, pid_t) { return true; }, .context = nullptr};
   const KnownChildren none{.knows = [](const void*, pid_t) { return false; }, .context = nullptr};

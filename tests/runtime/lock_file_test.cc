@@ -135,7 +135,7 @@ TEST_CASE("cleanup takes the lock, stop commands and checks do not") {
   wait_for(first.spawned.pid);
 }
 
-TEST_CASE("an orphan of our own that holds the lock gets SIGKILL, another service's process does not") {
+TEST_CASE("an orphan of our own that holds the lock gets SIGKILL, another service's process does not", "[other-processes]") {
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   test::ScratchDir dir;
   Service service = shell_service("setsid sleep 1000 & echo $!; wait");
