@@ -14,6 +14,8 @@ namespace run_dir_file {
 inline constexpr std::string_view control = "control";  // the control socket, 0600
 inline constexpr std::string_view notify = "notify";    // the notify socket, 0666
 inline constexpr std::string_view lock = "lock";        // locked by the runtime that lives there, whose pid is in it
+inline constexpr std::string_view processes =
+    "processes";  // its children, for the one after it (core/runtime/process_records.h)
 }  // namespace run_dir_file
 
 // sockaddr_un holds 108 bytes, the last of them NUL (unix(7)).

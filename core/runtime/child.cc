@@ -38,8 +38,8 @@ constexpr int first_lock_number = 10;
 class Child {
  public:
   // `answer_fd` changes where it has to make room for another.
-  Child(const SpawnRequest& request, const RuntimeFacts& facts, int& answer_fd)
-      : request_(request), facts_(facts), answer_fd_(answer_fd), runtime_pid_(getppid()) {}
+  Child(const SpawnRequest& request, const RuntimeFacts& facts, pid_t runtime_pid, int& answer_fd)
+      : request_(request), facts_(facts), answer_fd_(answer_fd), runtime_pid_(runtime_pid) {}
 
   // They return only with a failure.
   StartFailure become_command(TerminalRole terminal);
@@ -370,11 +370,13 @@ StartFailure Child::become_command(TerminalRole terminal) {
 
 }  // namespace
 
-void run_child(const SpawnRequest& request, const RuntimeFacts& facts, int answer_fd, TerminalRole terminal) noexcept {
+void run_child(const SpawnRequest& request, const RuntimeFacts& facts, pid_t runtime_pid, int answer_fd,
+               TerminalRole terminal) noexcept {
+  if (request.record != nullptr && !request.record->enter(runtime_pid)) _exit(exit_unheard);
   reset_signals();
   StartFailure failure;
   try {
-    Child child(request, facts, answer_fd);
+    Child child(request, facts, runtime_pid, answer_fd);
     failure = request.role == ProcessRole::command ? child.become_command(terminal) : child.become_service();
   } catch (...) {  // only want of memory throws here
     failure = {.stage = Stage::memory, .error = ENOMEM, .permanent = false, .detail = {}};

@@ -5,6 +5,9 @@
 // clock; everything else is given the time of the turn.
 #pragma once
 
+#include <signal.h>
+
+#include <array>
 #include <cstddef>
 #include <expected>
 #include <string>
@@ -73,6 +76,10 @@ class SignalWatcher {
   Callback callback_ = nullptr;
   void* context_ = nullptr;
 };
+
+// Whoever sends one of them wants the node to stop. The last is SIGRTMIN+3 as container engines send it: the number is
+// fixed, whatever a libc takes for itself.
+inline constexpr std::array<int, 4> stop_signals = {SIGTERM, SIGINT, SIGPWR, 37};
 
 // All signals are held back by the kernel from hold_signals() to let_signals_in(): what comes while a program is not ready
 // to handle it would end the program, or be lost on PID 1. Whatever the mask was at the start, it is empty afterwards.

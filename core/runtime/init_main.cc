@@ -19,6 +19,7 @@
 #include "core/runtime/run_dir.h"
 #include "core/runtime/shell.h"
 #include "core/runtime/spawn.h"
+#include "core/runtime/survivors.h"
 
 namespace {
 
@@ -82,6 +83,11 @@ int run(const hcrc::InitOptions& options, const hcrc::RuntimeFacts& facts) {
   auto console = std::make_unique<hcrc::Console>();
   console->set_verbosity(options.verbosity);
   if (!run_dir) console->line(run_dir.error().sentence);
+
+  // A namespace ends with its PID 1, and nothing in it lives on.
+  if (run_dir && !setup.pid1) {
+    hcrc::end_survivors(hcrc::survivors(hcrc::read_records(*run_dir)), supervisor.stop_deadline, *console);
+  }
 
   const auto shell = std::make_unique<hcrc::Shell>(database, std::move(setup), facts, *console);
   std::optional<hcrc::RunDir> folder;

@@ -78,6 +78,8 @@ std::optional<ProcessStat> stat_of(pid_t pid) {
   std::int64_t threads = 0;
   for (int field = 10; field <= 20; ++field) threads = next_field(text);
   // The first thread of a process may end before the others: it is then shown as a zombie that has more than one thread.
+  next_field(text);  // itrealvalue
+  stat.started = next_field(text);
   stat.alive = (state != 'Z' && state != 'X' && state != 'x') || threads > 1;
   return stat;
 }

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -16,8 +17,9 @@ struct ProcessStat {
   pid_t parent = 0;
   pid_t group = 0;
   pid_t session = 0;
-  bool alive = false;   // it, or a thread of it, can still run: no zombie
-  bool kernel = false;  // a thread of the kernel
+  bool alive = false;        // it, or a thread of it, can still run: no zombie
+  bool kernel = false;       // a thread of the kernel
+  std::int64_t started = 0;  // clock ticks after the boot
 };
 
 // Nothing where there is no such process, or it cannot be looked at.

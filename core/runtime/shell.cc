@@ -20,12 +20,6 @@ namespace hcrc {
 
 namespace {
 
-// SIGRTMIN+3 as container engines send it; the number is fixed, whatever a libc takes for itself.
-constexpr int stop_by_engine = 37;
-
-// Their watchers are the first.
-constexpr std::array<int, 4> stop_signals = {SIGTERM, SIGINT, SIGPWR, stop_by_engine};
-
 // What a panic still knows: the children, which it asks to end.
 const ProcessTable* panicking_table = nullptr;
 pid_t panicking_pid = 0;  // a fork of ours that panics before its exec must end nobody
@@ -76,6 +70,9 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
       console_.line(opened.error().sentence);
     }
   }
+  if (run_dir_ && !setup_.pid1) {
+    if (const auto opened = records_.open(*run_dir_, supervisor_.slots()); !opened) console_.line(opened.error());
+  }
   if (supervisor_.database().header().socket_group_set != 0) {
     console_.line("socket-group is not honoured yet: the control socket is for root and the runtime's own user alone");
   }
@@ -86,6 +83,7 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
   const auto on_signal = [](void* shell, int signal) {
     static_cast<Shell*>(shell)->dispatch(event::Shutdown{.signal = signal, .code = 0});
   };
+  // Those of the stop are the first.
   std::size_t next = 0;
   for (const int signal : stop_signals) signals_[next++].start(loop_, signal, on_signal, this);
   signals_[next++].start(loop_, SIGCHLD, [](void* shell, int) { static_cast<Shell*>(shell)->reap(); }, this);

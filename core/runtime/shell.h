@@ -32,6 +32,7 @@
 #include "core/runtime/memory_counter.h"
 #include "core/runtime/notify_socket.h"
 #include "core/runtime/probe.h"
+#include "core/runtime/process_records.h"
 #include "core/runtime/process_table.h"
 #include "core/runtime/run_dir.h"
 #include "core/runtime/spawn.h"
@@ -155,6 +156,8 @@ class Shell final : public NodeView {
   Process* process_of(const Child& child);
   void process_ended(Process& process, ChildKind kind, ExitStatus status);
   void no_process(Slot slot, Run run, Role role, int error);
+  ProcessRecord* record_for(Slot slot, ProcessRole role);
+  void forget(const Child& child);
   void spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths);
   bool begin(Process& process, const SpawnRequest& request, Slot slot, Run run, ChildKind kind, int& error);
   void read_answers(Process& process);
@@ -181,6 +184,7 @@ class Shell final : public NodeView {
   Spawner spawner_;
   LogPipes pipes_;
   ProcessTable table_;
+  ProcessRecords records_;
   std::optional<RunDir> run_dir_;
   MemoryCounter memory_;
   NotifySocket notify_;

@@ -50,6 +50,22 @@ ExitStatus status_of(const siginfo_t& info) {
 
 }  // namespace
 
+namespace {
+
+RecordKind record_kind(ProcessRole role) {
+  switch (role) {
+    case ProcessRole::main:
+    case ProcessRole::command: return RecordKind::main;
+    case ProcessRole::cleanup:
+    case ProcessRole::stop_command: return RecordKind::helper;
+    case ProcessRole::ready_probe:
+    case ProcessRole::health_probe: return RecordKind::probe;
+  }
+  return RecordKind::main;
+}
+
+}  // namespace
+
 std::string_view Shell::name(Slot slot) const { return supervisor_.name(slot); }
 
 void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
@@ -64,6 +80,7 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   request.role = role;
   request.judge_paths = judge_paths;
   request.command = setup_.command;
+  request.record = record_for(slot, role);
   int error = 0;
   Descriptor ready_write;
   if (role != ProcessRole::command) {
@@ -107,6 +124,31 @@ std::span<const pid_t> Shell::children() {
   spared_.clear();
   table_.each([this](const Child& child) { spared_.push_back(child.pid); });
   return spared_;
+}
+
+// CMD has no definition: it starts after everything, so it is ended before.
+ProcessRecord* Shell::record_for(Slot slot, ProcessRole role) {
+  RecordedRule rule{
+      .name = name(slot), .level = UINT32_MAX, .stop_signal = SIGTERM, .stop_timeout = setup_.supervisor.stop_deadline};
+  if (role != ProcessRole::command) {
+    const format::ServiceRecord& definition = supervisor_.rule(slot);
+    rule.level = definition.level;
+    rule.stop_signal = definition.stop_signal;
+    rule.stop_timeout = Milliseconds(definition.stop_timeout_ms);
+  }
+  return records_.prepare(slot, record_kind(role), rule);
+}
+
+void Shell::forget(const Child& child) {
+  switch (child.kind) {
+    case ChildKind::main:
+    case ChildKind::lock_waiter: return records_.clear(child.slot, RecordKind::main, child.pid);
+    case ChildKind::helper: return records_.clear(child.slot, RecordKind::helper, child.pid);
+    case ChildKind::probe: return records_.clear(child.slot, RecordKind::probe, child.pid);
+    case ChildKind::copier:
+    case ChildKind::reader:
+    case ChildKind::drain: return;
+  }
 }
 
 // Forks and watches the child's answer.
@@ -243,6 +285,8 @@ void Shell::reap() {
     if (!child) continue;
     table_.remove(info.si_pid);
     ended(*child, info);
+    // Of a session that is not empty yet the record stays.
+    if (child->kind != ChildKind::main || !service(child->slot).leftovers) forget(*child);
   }
   // Each look may go through all of /proc. In a crowd of the dead they wait for its end, or for every so many batches of one
   // that has none.
@@ -338,6 +382,7 @@ void Shell::look_for_leftovers() {
     if (!one.leftovers || any_left(one.session, known_children())) continue;
     one.leftovers = false;
     --leftovers_;
+    records_.clear(slot, RecordKind::main, one.session);
     dispatch(event::LeftoversGone{.slot = slot, .run = one.main.run});
   }
 }

@@ -43,6 +43,9 @@ std::expected<void, std::string> Shell::make_room(Slot slots) {
   } catch (const std::bad_alloc&) {
     return std::unexpected(std::string("there is not enough memory for it"));
   }
+  if (!records_.make_room(slots)) {
+    return std::unexpected(std::string("the run dir has no room for the records of its processes: ") + std::strerror(errno));
+  }
   return {};
 }
 

@@ -31,9 +31,10 @@ std::expected<Spawned, int> Spawner::spawn(const SpawnRequest& request) const {
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   const TerminalRole terminal = request.role == ProcessRole::command ? give_up_terminal() : TerminalRole::none;
+  const pid_t runtime_pid = getpid();
   const pid_t child = fork();
   const int error = errno;
-  if (child == 0) run_child(request, facts_, write_end.get(), terminal);
+  if (child == 0) run_child(request, facts_, runtime_pid, write_end.get(), terminal);
   sigprocmask(SIG_SETMASK, &before, nullptr);
   if (child < 0) return std::unexpected(error);
   return Spawned{.pid = child, .answer = std::move(read_end)};

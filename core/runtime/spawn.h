@@ -23,6 +23,7 @@
 
 #include "core/database.h"
 #include "core/runtime/accounts.h"
+#include "core/runtime/process_records.h"
 #include "core/runtime/spawn_answer.h"
 #include "core/system/descriptor.h"
 
@@ -59,6 +60,7 @@ struct SpawnRequest {
   // The runtime's children that are not reaped yet, for a service with a `lock`: what else holds it below the runtime is an
   // orphan and gets SIGKILL. Without the list nothing is taken for an orphan.
   std::optional<std::span<const pid_t>> children;
+  ProcessRecord* record = nullptr;  // where the child enters itself; null: nowhere
 };
 
 struct Spawned {
