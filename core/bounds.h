@@ -29,5 +29,7 @@ inline constexpr std::size_t control_answer_bytes = 32u << 10;   // of an answer
 inline constexpr std::size_t control_description_bytes = 1'024;  // of a description in a status
 inline constexpr std::size_t control_result_text_bytes = 512;
 inline constexpr std::size_t lock_holder_bytes = 160;
+inline constexpr std::size_t orphans_told = 32;       // by a status
+inline constexpr std::size_t orphan_name_bytes = 64;  // a kernel's worker may have that many, others 15
 
 }  // namespace hcrc::bounds

@@ -303,6 +303,10 @@ void write_why(JsonLine& line, std::string_view sentence) {
   line.begin_object().text("why", sentence, bounds::story_line_bytes).end_object();
 }
 
+void write_orphan(JsonLine& line, std::int32_t pid, std::string_view name) {
+  line.begin_object().begin_object("orphan").number("pid", pid).text("name", name).end_object().end_object();
+}
+
 void write_change(JsonLine& line, std::string_view name, std::string_view does, std::string_view along_with) {
   line.begin_object().begin_object("update").text("name", name).text("does", does);
   put_text(line, "along_with", along_with, SIZE_MAX);

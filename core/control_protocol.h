@@ -133,6 +133,8 @@ struct NodeStatus {
 void write(JsonLine& line, const NodeStatus& node);
 void write(JsonLine& line, const ServiceStatus& service);
 void write_why(JsonLine& line, std::string_view sentence);
+// {"orphan":{"pid":...,"name":...}}
+void write_orphan(JsonLine& line, std::int32_t pid, std::string_view name);
 // {"update":{"name":...,"does":...,"along_with":...}}
 void write_change(JsonLine& line, std::string_view name, std::string_view does, std::string_view along_with);
 void write_listed(JsonLine& line, std::string_view name, ServiceType type, std::string_view description);

@@ -90,6 +90,10 @@ void StatusView::take(const JsonValue& line) {
     node_since_ms_ = time_of(*node, "since");
     node_pid_ = number_of(*node, "pid");
   }
+  if (const auto orphan = line.member("orphan")) {
+    orphan_json_.emplace_back(orphan->text());
+    orphans_.push_back({.pid = number_of(*orphan, "pid").value_or(0), .name = string_of(*orphan, "name")});
+  }
   const auto service = line.member("service");
   if (!service) return;
   service_json_.emplace_back(service->text());
@@ -107,7 +111,8 @@ void StatusView::take(const JsonValue& line) {
 }
 
 std::string StatusView::json() const {
-  return fmt::format("{{\"node\":{},\"services\":[{}]}}", node_json_, fmt::join(service_json_, ","));
+  return fmt::format("{{\"node\":{},\"services\":[{}],\"orphans\":[{}]}}", node_json_, fmt::join(service_json_, ","),
+                     fmt::join(orphan_json_, ","));
 }
 
 std::string StatusView::heading(std::int64_t now_ms) const {
@@ -121,8 +126,22 @@ std::string StatusView::heading(std::int64_t now_ms) const {
 }
 
 std::string StatusView::table(std::int64_t now_ms, bool colours) const {
-  std::string out = heading(now_ms);
-  if (rows_.empty()) return out;
+  return heading(now_ms) + (rows_.empty() ? "" : service_table(now_ms, colours)) + orphan_line();
+}
+
+std::string StatusView::orphan_line() const {
+  if (orphans_.empty()) return {};
+  std::string out = orphans_.size() < bounds::orphans_told ? "\norphans, which no service owns:"
+                                                           : "\nmany orphans, which no service owns:";
+  std::string_view separator = " ";
+  for (const OrphanRow& orphan : orphans_) {
+    out += fmt::format("{}{} {}", separator, orphan.pid, for_terminal(orphan.name));
+    separator = ", ";
+  }
+  return out + '\n';
+}
+
+std::string StatusView::service_table(std::int64_t now_ms, bool colours) const {
   std::vector<std::array<std::string, 5>> cells{{"SERVICE", "STATE", "SINCE", "PID", "RESTARTS"}};
   for (const ServiceRow& row : rows_) {
     cells.push_back({for_terminal(row.name), for_terminal(row.state), age(row.since_ms, now_ms),
@@ -132,7 +151,7 @@ std::string StatusView::table(std::int64_t now_ms, bool colours) const {
   for (const auto& line : cells) {
     for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
   }
-  out += '\n';
+  std::string out = "\n";
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const auto& [name, state, since, pid, restarts] = cells[i];
     const bool coloured = colours && i > 0;
@@ -150,6 +169,7 @@ std::string StatusView::fingerprint() const {
   for (const ServiceRow& row : rows_) {
     out += fmt::format("{}\n{}\n{}\n{}\n{}\n", row.name, row.state, row.pid.value_or(-1), row.restarts, row.status);
   }
+  for (const OrphanRow& orphan : orphans_) out += fmt::format("{}\n", orphan.pid);
   return out;
 }
 

@@ -23,23 +23,33 @@ struct ServiceRow {
   std::string status;
 };
 
+// A process that no service owns.
+struct OrphanRow {
+  std::int64_t pid = 0;
+  std::string name;
+};
+
 class StatusView {
  public:
-  // Takes a line; one that is about neither the node nor a service is passed over.
+  // Takes a line; one that is about neither the node, a service nor an orphan is passed over.
   void take(const JsonValue& line);
 
-  // {"node":{...},"services":[...]}, as the runtime wrote them.
+  // {"node":{...},"services":[...],"orphans":[...]}, as the runtime wrote them.
   std::string json() const;
-  // A table, a line a service; what a service said or a reason holds that a terminal would obey is taken out.
+  // A table, a line a service, and a last one of the orphans where there are any; what a service said or a reason holds that
+  // a terminal would obey is taken out.
   std::string table(std::int64_t now_ms, bool colours) const;
   // Everything that a table shows but the passing of time: equal where nothing has changed.
   std::string fingerprint() const;
 
  private:
   std::string heading(std::int64_t now_ms) const;
+  std::string service_table(std::int64_t now_ms, bool colours) const;
+  std::string orphan_line() const;
 
   std::string node_json_ = "null";
   std::vector<std::string> service_json_;
+  std::vector<std::string> orphan_json_;
   std::string node_state_;
   std::string node_version_;
   std::string node_db_;
@@ -47,6 +57,7 @@ class StatusView {
   std::optional<std::int64_t> node_since_ms_;
   std::optional<std::int64_t> node_pid_;
   std::vector<ServiceRow> rows_;
+  std::vector<OrphanRow> orphans_;
 };
 
 // `text` with each control character replaced by `?`.

@@ -131,6 +131,17 @@ Progress ControlAnswers::status(const Request& request, ControlAnswer& answer) {
     if (!answer.put(line)) return Progress::more;
     cursor.stage = 1;
   }
+  if (cursor.stage == 1) {
+    if (!put_services(request, answer)) return Progress::more;
+    cursor = {.stage = 2, .index = 0};
+  }
+  if (request.names.empty() && !put_orphans(answer)) return Progress::more;
+  return answer.ok();
+}
+
+bool ControlAnswers::put_services(const Request& request, ControlAnswer& answer) {
+  const Supervisor& supervisor = node_.supervisor();
+  ControlAnswer::Cursor& cursor = answer.cursor();
   const auto named = [&](Slot slot) {
     if (request.names.empty()) return !is_bundle(supervisor, slot);
     bool is = false;
@@ -144,9 +155,20 @@ Progress ControlAnswers::status(const Request& request, ControlAnswer& answer) {
     const bool listed = cursor.index < supervisor.size();
     const Slot slot = listed ? supervisor.slot_at(cursor.index) : cursor.index - supervisor.size();
     if (!listed && !supervisor.unit(slot).removed) continue;
-    if (named(slot) && !put_service(slot, answer)) return Progress::more;
+    if (named(slot) && !put_service(slot, answer)) return false;
   }
-  return answer.ok();
+  return true;
+}
+
+bool ControlAnswers::put_orphans(ControlAnswer& answer) {
+  std::array<Orphan, bounds::orphans_told> orphans;
+  const std::size_t count = node_.orphans(orphans);
+  for (std::uint32_t& index = answer.cursor().index; index < count; ++index) {
+    JsonLine line = answer.line();
+    write_orphan(line, orphans[index].pid, orphans[index].name.view());
+    if (!answer.put(line)) return false;
+  }
+  return true;
 }
 
 Progress ControlAnswers::list(ControlAnswer& answer) {

@@ -9,6 +9,7 @@
 
 #include "core/event.h"
 #include "core/runtime/control_socket.h"
+#include "core/runtime/leftovers.h"
 #include "core/supervisor.h"
 
 namespace hcrc {
@@ -39,6 +40,8 @@ class NodeView {
   // another database is being read.
   virtual std::uint32_t begin_update(std::string_view path, bool only_tell) = 0;
   virtual const UpdateJob& update_job() const = 0;
+  // Who is nobody's, as many as there is room for; how many were written.
+  virtual std::size_t orphans(std::span<Orphan> out) = 0;
 
  protected:
   ~NodeView() = default;
@@ -63,7 +66,9 @@ class ControlAnswers final : public ControlHandler {
 
   std::optional<std::string_view> unknown_name(const Request& request) const;  // the first that is no service's
   Progress unknown(std::string_view name, ControlAnswer& answer);
+  bool put_services(const Request& request, ControlAnswer& answer);
   bool put_service(Slot slot, ControlAnswer& answer);
+  bool put_orphans(ControlAnswer& answer);
   template <typename Each>
   bool every(Slot slot, Each each) const;
 

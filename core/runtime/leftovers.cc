@@ -103,22 +103,24 @@ void signal_left(pid_t session, int signal, Leader leader) {
 
 namespace {
 
+// Whether it lives and is not owned.
+bool is_orphan(pid_t pid, std::span<const pid_t> spared) {
+  for (const pid_t number : {pid, getsid(pid), getpgid(pid)}) {
+    if (std::ranges::find(spared, number) != spared.end()) return false;
+  }
+  if (is_dead_child(pid)) return false;
+  const auto stat = stat_of(pid);
+  return stat && stat->alive && !stat->kernel;
+}
+
 // Whether there is a living process that is not owned. Whoever it descends from is not owned either: as the runtime's own
 // child, as what came in from outside, or as what such a one has made.
 bool any_orphan(std::span<const pid_t> spared) {
-  const auto is_orphan = [spared](pid_t pid) {
-    for (const pid_t number : {pid, getsid(pid), getpgid(pid)}) {
-      if (std::ranges::find(spared, number) != spared.end()) return false;
-    }
-    if (is_dead_child(pid)) return false;
-    const auto stat = stat_of(pid);
-    return stat && stat->alive && !stat->kernel;
-  };
   ChildListing children;
   const bool listed = children.open();
   if (listed) {
     for (pid_t pid = children.next(); pid != 0; pid = children.next()) {
-      if (is_orphan(pid)) return true;
+      if (is_orphan(pid, spared)) return true;
     }
   }
   const pid_t self = getpid();
@@ -130,9 +132,20 @@ bool any_orphan(std::span<const pid_t> spared) {
       const auto stat = stat_of(pid);
       return stat && (stat->parent == self || (self == 1 && stat->parent == 0));
     };
-    if (pid != self && is_orphan(pid) && from_outside_or_ours()) return true;
+    if (pid != self && is_orphan(pid, spared) && from_outside_or_ours()) return true;
   }
   return false;
+}
+
+FixedText<bounds::orphan_name_bytes> name_of(pid_t pid) {
+  std::array<char, 32> path{};
+  TextWriter(std::span(path).first(path.size() - 1)).put("/proc/").number(pid).put("/comm");
+  const Descriptor file(open(path.data(), O_RDONLY | O_CLOEXEC));
+  std::array<char, bounds::orphan_name_bytes + 1> name;
+  const ssize_t got = file ? read(file.get(), name.data(), name.size()) : 0;
+  std::string_view text(name.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  return text;
 }
 
 // Whether the process has this very file open. Descriptors of other names are not looked at: their files may lie on a mount
@@ -166,6 +179,17 @@ std::size_t signal_orphans(std::span<const pid_t> spared, int signal) {
     ++count;
     signal_surely(pid, signal, [pid, session] { return getsid(pid) == session; });
   });
+  return count;
+}
+
+std::size_t list_orphans(KnownChildren known, std::span<const pid_t> spared, std::span<Orphan> out) {
+  ChildListing children;
+  if (!children.open()) return 0;
+  std::size_t count = 0;
+  for (pid_t pid = children.next(); pid != 0 && count < out.size(); pid = children.next()) {
+    if (known.knows != nullptr && known.knows(known.context, pid)) continue;
+    if (is_orphan(pid, spared)) out[count++] = {.pid = pid, .name = name_of(pid)};
+  }
   return count;
 }
 

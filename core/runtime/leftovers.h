@@ -13,6 +13,9 @@
 #include <cstddef>
 #include <span>
 
+#include "core/bounds.h"
+#include "core/text.h"
+
 namespace hcrc {
 
 // Whether a pid is that of a child that the runtime has made and not reaped. What else is its child is an orphan, and only
@@ -42,6 +45,17 @@ void signal_left(pid_t session, int signal, Leader leader = Leader::may_live);
 // allocates, and makes do with those that found room where it cannot. Signal 0 is none, allocates nothing and ends at the
 // first that is found, so the answer is 0 or 1.
 std::size_t signal_orphans(std::span<const pid_t> spared, int signal);
+
+// A process that lost its parent and came to us, and belongs to no service. `name` is what the kernel calls it (comm).
+struct Orphan {
+  pid_t pid = 0;
+  FixedText<bounds::orphan_name_bytes> name;
+};
+
+// Those among our children that are neither known nor owned as above, oldest first, as many as there is room for; how many
+// were written. What is beneath an orphan is not looked at, so the cost is that of one read and a look at each orphan.
+// Allocates nothing; none are found where the kernel does not list children.
+std::size_t list_orphans(KnownChildren known, std::span<const pid_t> spared, std::span<Orphan> out);
 
 // SIGKILL to every orphan below `runtime` that has the file open as this one is: what keeps a lock from us and is nobody's.
 // Orphans are what descends from `runtime` and is not owned as above. For a child that runs as the service's user: whose

@@ -73,6 +73,7 @@ class Shell final : public NodeView {
   void command(const Event& event) override { dispatch(event); }
   std::uint32_t begin_update(std::string_view path, bool only_tell) override;
   const UpdateJob& update_job() const override { return update_job_; }
+  std::size_t orphans(std::span<Orphan> out) override { return list_orphans(known_children(), owned(), out); }
 
  private:
   // A child before and after its exec: its answer comes over a pipe.
@@ -168,6 +169,7 @@ class Shell final : public NodeView {
   std::int32_t sweep(int signal);
   KnownChildren known_children() const;
   std::span<const pid_t> children();
+  std::span<const pid_t> owned();
   Service& service(Slot slot) { return services_[slot]; }
   std::string_view name(Slot slot) const;
   void watch_ready_fd(Slot slot);

@@ -139,6 +139,15 @@ ProcessRecord* Shell::record_for(Slot slot, ProcessRole role) {
   return records_.prepare(slot, record_kind(role), rule);
 }
 
+// The children, and the sessions that have lost their leaders.
+std::span<const pid_t> Shell::owned() {
+  children();
+  for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
+    if (service(slot).leftovers) spared_.push_back(service(slot).session);
+  }
+  return spared_;
+}
+
 void Shell::forget(const Child& child) {
   switch (child.kind) {
     case ChildKind::main:
@@ -388,13 +397,7 @@ void Shell::look_for_leftovers() {
 }
 
 // Signals what no service owns; 0 only counts. How many there are.
-std::int32_t Shell::sweep(int signal) {
-  children();
-  for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
-    if (service(slot).leftovers) spared_.push_back(service(slot).session);
-  }
-  return static_cast<std::int32_t>(signal_orphans(spared_, signal));
-}
+std::int32_t Shell::sweep(int signal) { return static_cast<std::int32_t>(signal_orphans(owned(), signal)); }
 
 void Shell::look_for_orphans() {
   look_again_ = end_of_time;

@@ -35,6 +35,22 @@ class Pid1Test(harness.NodeTest):
 
 
 class Orphans(Pid1Test):
+    def test_status_names_them_and_the_stop_ends_them(self):
+        # One leaves its service's session and loses its parent; another stays in the session and is the service's own.
+        for pid1 in (True, False):
+            with self.subTest(pid1=pid1):
+                node = self.node({"a": 'type = "oneshot"\ncommand = ["sh", "-c", "setsid -f sleep 1000"]',
+                                  "b": 'command = ["sh", "-c", "(sleep 2000 &) ; exec sleep inf"]\nrequires = ["a"]'}, pid1=pid1)
+                node.settle("--up")
+                orphans = node.status()["orphans"]
+                self.assertEqual([orphan["name"] for orphan in orphans], ["sleep"], node.story())
+                self.assertIn(f"orphans, which no service owns: {orphans[0]['pid']} sleep\n", node.hcrc("status").stdout)
+                self.assertNotIn("orphans", node.hcrc("status", "b").stdout)
+                os.kill(node.host_pid(orphans[0]["pid"]), signal.SIGKILL)
+                self.eventually(lambda: not node.status()["orphans"], "its end is noticed")
+                node.send(signal.SIGTERM)
+                self.assertEqual(node.wait(), 0)
+
     # Children that end at once and are never waited for: when their parent ends, all of them come to PID 1 in one instant.
     MAKER = """
 import os, sys, time

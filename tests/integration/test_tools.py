@@ -75,6 +75,13 @@ class InstallPackages(harness.NodeTest):
         self.assertEqual(len(log), 1)
         self.assertIn("install -y --no-install-recommends ninja-build", log[0])
 
+    def test_another_architecture_is_made_known_first(self):
+        dpkg = 'case $1 in --print-architecture) echo amd64 ;; --add*) echo "dpkg $*" >>"$LOG" ;; esac'
+        done, log = self.install({"dpkg-query": "exit 1", "dpkg": dpkg, "apt-get": self.APT, "id": "echo 0"}, ("arm64",))
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(log[0], "dpkg --add-architecture arm64")
+        self.assertIn("libev-dev:arm64", log[1])
+
     def test_lists_are_fetched_where_the_first_attempt_fails(self):
         apt = self.APT + '; case $* in *update*) touch "$LOG.u" ;; *) [ -e "$LOG.u" ] ;; esac'
         done, log = self.install({"dpkg-query": self.ALL_BUT_NINJA, "apt-get": apt, "id": "echo 0"})

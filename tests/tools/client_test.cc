@@ -186,7 +186,7 @@ TEST_CASE("A status as JSON is one line, and nothing of it where the answer fail
   const std::string lines = "{\"node\":{\"state\":\"up\"}}\n{\"service\":{\"name\":\"a\"}}\n";
   FakeRuntime runtime(scratch.path(), {FakeRuntime::says(lines + ok), FakeRuntime::says(lines)});
   CHECK(run_in(scratch.path(), Verb::status, "status", {}, true).out ==
-        "{\"node\":{\"state\":\"up\"},\"services\":[{\"name\":\"a\"}]}\n");
+        "{\"node\":{\"state\":\"up\"},\"services\":[{\"name\":\"a\"}],\"orphans\":[]}\n");
   const Ran cut = run_in(scratch.path(), Verb::status, "status", {}, true);
   CHECK(cut.code == exit_code::unreachable);
   CHECK(cut.out.empty());

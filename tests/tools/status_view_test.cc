@@ -45,6 +45,15 @@ TEST_CASE("A status as a table") {
         "logrotate  up       6m39s  4321         0  next run in 1h\n");
 }
 
+TEST_CASE("Orphans have a line of their own, which obeys no name") {
+  StatusView view = sample();
+  const std::string before = view.fingerprint();
+  take(view, R"({"orphan":{"pid":812,"name":"sleep"}})");
+  take(view, R"({"orphan":{"pid":913,"name":"a\u001b[2J"}})");
+  CHECK(view.table(now_ms, false).ends_with("next run in 1h\n\norphans, which no service owns: 812 sleep, 913 a?[2J\n"));
+  CHECK(view.fingerprint() != before);
+}
+
 TEST_CASE("Colours do not move the columns") {
   const std::string coloured = sample().table(now_ms, true);
   std::string bare;
@@ -61,12 +70,14 @@ TEST_CASE("Colours do not move the columns") {
 
 TEST_CASE("A status as one JSON object, as the runtime wrote it") {
   StatusView view;
-  CHECK(view.json() == R"({"node":null,"services":[]})");
+  CHECK(view.json() == R"({"node":null,"services":[],"orphans":[]})");
   take(view, R"({"node":{"state":"up","later":[1,2]}})");
   take(view, R"({"service":{"name":"a"}})");
   take(view, R"({"unknown":1})");
+  take(view, R"({"orphan":{"pid":7}})");
   take(view, R"({"service":{"name":"b"}})");
-  CHECK(view.json() == R"({"node":{"state":"up","later":[1,2]},"services":[{"name":"a"},{"name":"b"}]})");
+  CHECK(view.json() ==
+        R"({"node":{"state":"up","later":[1,2]},"services":[{"name":"a"},{"name":"b"}],"orphans":[{"pid":7}]})");
   CHECK(JsonValue::parse(view.json()));
 }
 
