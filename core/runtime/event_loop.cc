@@ -2,11 +2,13 @@
 
 #include <ev.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <time.h>
+#include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include "core/runtime/panic.h"
 
@@ -14,10 +16,8 @@ namespace hcrc {
 
 namespace {
 
-// ev.h's macros cast freely; the casts are kept to these two functions.
+// ev.h's macros cast freely; the casts are kept to this function.
 ev_io* io(std::byte* storage) { return std::launder(reinterpret_cast<ev_io*>(storage)); }
-ev_signal* signal(std::byte* storage) { return std::launder(reinterpret_cast<ev_signal*>(storage)); }
-
 int wanted(Readiness interest) { return (interest.readable ? EV_READ : 0) | (interest.writable ? EV_WRITE : 0); }
 
 // libev aborts where it cannot allocate. It gets memory at start-up and when a higher descriptor than ever is watched; a
@@ -32,37 +32,27 @@ void* allocate(void* old, long bytes) noexcept {
   return memory;
 }
 
-void report(const char* message) noexcept { panic(message); }
-
-// By number: has come, and nobody was told yet.
-volatile std::sig_atomic_t arrived[65] = {};
-
-void on_arrival(int number) {
-  arrived[static_cast<std::size_t>(number)] = 1;
-  ev_feed_signal(number);
+// A call that libev cannot do without failed, and is made again when this returns: a new epoll descriptor, in place of one
+// with stale entries, when the system has none to spare at this moment. Who never gets it gives up.
+void report(const char* message) noexcept {
+  constexpr int tries_at_most = 1'000;
+  static int tries = 0;
+  static Instant last;
+  const Instant now = EventLoop::now();
+  tries = now - last > std::chrono::seconds(1) ? 1 : tries + 1;
+  last = now;
+  if (tries == tries_at_most) panic(message);
+  constexpr timespec pause{.tv_sec = 0, .tv_nsec = 10'000'000};
+  nanosleep(&pause, nullptr);
 }
 
-bool take_arrived(int number) {
-  const auto index = static_cast<std::size_t>(number);
-  if (arrived[index] == 0) return false;
-  arrived[index] = 0;
-  return true;
-}
-
-void set_mask(bool all) {
-  sigset_t mask;
-  if (all) {
-    sigfillset(&mask);
-  } else {
-    sigemptyset(&mask);
-  }
-  sigprocmask(SIG_SETMASK, &mask, nullptr);
-}
+constexpr double try_again_s = 0.02;
 
 }  // namespace
 
 struct EventLoop::Watchers {
   ev_timer deadline{};
+  ev_timer again{};
   ev_periodic far{};
   ev_prepare turn{};
   Callback deadline_callback = nullptr;
@@ -75,6 +65,7 @@ FdWatcher::FdWatcher() {
   static_assert(sizeof(ev_io) <= storage_bytes && alignof(ev_io) <= 8);
   ev_init(new (storage_) ev_io, ([](struct ev_loop*, ev_io* watcher, int events) {
             auto* self = static_cast<FdWatcher*>(watcher->data);
+            if ((events & EV_ERROR) != 0) return self->loop_->refused(*self);
             self->callback_(self->context_, {.readable = (events & EV_READ) != 0, .writable = (events & EV_WRITE) != 0});
           }));
   io(storage_)->data = this;
@@ -85,6 +76,7 @@ FdWatcher::~FdWatcher() { stop(); }
 void FdWatcher::start(EventLoop& loop, int fd, Readiness interest, Callback callback, void* context) {
   callback_ = callback;
   context_ = context;
+  if (refused_) loop_->forget_refused(*this);
   ev_io* watcher = io(storage_);
   if (ev_is_active(watcher)) {
     if (watcher->fd == fd && (watcher->events & (EV_READ | EV_WRITE)) == wanted(interest)) return;
@@ -96,19 +88,14 @@ void FdWatcher::start(EventLoop& loop, int fd, Readiness interest, Callback call
 }
 
 void FdWatcher::stop() {
-  if (loop_ != nullptr) ev_io_stop(loop_->loop_, io(storage_));
+  if (loop_ == nullptr) return;
+  if (refused_) loop_->forget_refused(*this);
+  ev_io_stop(loop_->loop_, io(storage_));
 }
 
-bool FdWatcher::active() const { return ev_is_active(io(const_cast<std::byte*>(storage_))); }
+bool FdWatcher::active() const { return refused_ || ev_is_active(io(const_cast<std::byte*>(storage_))); }
 
-SignalWatcher::SignalWatcher() {
-  static_assert(sizeof(ev_signal) <= storage_bytes && alignof(ev_signal) <= 8);
-  ev_init(new (storage_) ev_signal, ([](struct ev_loop*, ev_signal* watcher, int) {
-            auto* self = static_cast<SignalWatcher*>(watcher->data);
-            if (take_arrived(watcher->signum)) self->callback_(self->context_, watcher->signum);
-          }));
-  signal(storage_)->data = this;
-}
+SignalWatcher::SignalWatcher() = default;
 
 SignalWatcher::~SignalWatcher() { stop(); }
 
@@ -117,31 +104,32 @@ void SignalWatcher::start(EventLoop& loop, int number, Callback callback, void* 
   callback_ = callback;
   context_ = context;
   loop_ = &loop;
-  ev_signal_set(signal(storage_), number);
-  ev_signal_start(loop.loop_, signal(storage_));
-  // In place of libev's own handler, which tells nobody but the loop.
-  struct sigaction action{};
-  action.sa_handler = on_arrival;
-  action.sa_flags = SA_RESTART;
-  sigfillset(&action.sa_mask);
-  sigaction(number, &action, nullptr);
+  number_ = number;
+  // An inherited SIG_IGN would keep a SIGCHLD's zombie from us, too.
+  ::signal(number, SIG_DFL);
+  loop.signals_[static_cast<std::size_t>(number)] = this;
+  loop.set_signals();
 }
 
 void SignalWatcher::stop() {
-  if (loop_ != nullptr) ev_signal_stop(loop_->loop_, signal(storage_));
+  if (loop_ == nullptr) return;
+  loop_->signals_[static_cast<std::size_t>(number_)] = nullptr;
+  loop_->set_signals();
+  loop_ = nullptr;
 }
 
-bool SignalWatcher::take() { return loop_ != nullptr && take_arrived(number()); }
+bool SignalWatcher::take() { return std::exchange(arrived_, false); }
 
-int SignalWatcher::number() const { return signal(const_cast<std::byte*>(storage_))->signum; }
-
-void hold_signals() { set_mask(true); }
-
-void let_signals_in() { set_mask(false); }
+void hold_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, nullptr);
+}
 
 EventLoop::EventLoop() = default;
 
 EventLoop::~EventLoop() {
+  signal_fd_watcher_.stop();
   if (loop_ != nullptr) ev_loop_destroy(loop_);
   delete watchers_;
 }
@@ -153,6 +141,10 @@ bool EventLoop::open() {
   loop_ = ev_loop_new(unsigned{EVBACKEND_EPOLL} | unsigned{EVFLAG_NOENV});
   if (loop_ == nullptr) loop_ = ev_loop_new(unsigned{EVBACKEND_POLL} | unsigned{EVFLAG_NOENV});
   if (loop_ == nullptr) return false;
+  sigset_t none;
+  sigemptyset(&none);
+  signal_fd_.reset(signalfd(-1, &none, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signal_fd_) return false;
   watchers_ = new Watchers;
 
   ev_init(&watchers_->deadline, ([](struct ev_loop*, ev_timer* timer, int) {
@@ -172,7 +164,91 @@ bool EventLoop::open() {
   });
   watchers_->turn.data = watchers_;
   ev_prepare_start(loop_, &watchers_->turn);
+
+  ev_timer_init(&watchers_->again,
+                ([](struct ev_loop*, ev_timer* timer, int) { static_cast<EventLoop*>(timer->data)->try_refused(); }),
+                try_again_s, 0.);
+  watchers_->again.data = this;
+
+  signal_fd_watcher_.start(
+      *this, signal_fd_.get(), {.readable = true, .writable = false},
+      [](void* context, Readiness) {
+        auto* loop = static_cast<EventLoop*>(context);
+        loop->read_signals();
+        for (SignalWatcher* watcher : loop->signals_) {
+          if (watcher != nullptr && watcher->take()) watcher->callback_(watcher->context_, watcher->number_);
+        }
+      },
+      this);
   return true;
+}
+
+sigset_t EventLoop::watched_signals() const {
+  sigset_t watched;
+  sigemptyset(&watched);
+  for (const SignalWatcher* watcher : signals_) {
+    if (watcher != nullptr) sigaddset(&watched, watcher->number_);
+  }
+  return watched;
+}
+
+void EventLoop::set_signals() {
+  const sigset_t watched = watched_signals();
+  sigprocmask(SIG_BLOCK, &watched, nullptr);
+  signalfd(signal_fd_.get(), &watched, 0);  // of one that is there it only changes the set, and cannot fail
+}
+
+void EventLoop::let_signals_in() const {
+  const sigset_t watched = watched_signals();
+  sigprocmask(SIG_SETMASK, &watched, nullptr);
+}
+
+// Whether any came. What cannot be read stays, and the loop comes back for it.
+bool EventLoop::read_signals() {
+  std::array<signalfd_siginfo, 8> came;
+  ssize_t got = 0;
+  bool any = false;
+  do {
+    got = read(signal_fd_.get(), came.data(), sizeof came);
+    for (std::size_t i = 0; got > 0 && i < static_cast<std::size_t>(got) / sizeof came[0]; ++i) {
+      SignalWatcher* watcher = signals_[came[i].ssi_signo % signals_.size()];
+      if (watcher != nullptr) any = watcher->arrived_ = true;
+    }
+  } while (got == static_cast<ssize_t>(sizeof came));
+  return any;
+}
+
+void EventLoop::collect_signals() {
+  if (read_signals()) ev_feed_event(loop_, io(signal_fd_watcher_.storage_), EV_READ);
+}
+
+// libev has stopped it.
+void EventLoop::refused(FdWatcher& watcher) {
+  watcher.refused_ = true;
+  watcher.next_refused_ = std::exchange(refused_, &watcher);
+  if (!ev_is_active(&watchers_->again)) {
+    ev_timer_set(&watchers_->again, try_again_s, 0.);
+    ev_timer_start(loop_, &watchers_->again);
+  }
+}
+
+void EventLoop::try_refused() {
+  while (refused_ != nullptr) {
+    FdWatcher* watcher = std::exchange(refused_, refused_->next_refused_);
+    watcher->refused_ = false;
+    ev_io_start(loop_, io(watcher->storage_));
+  }
+  // Those that were collected already make no descriptor readable.
+  ev_feed_event(loop_, io(signal_fd_watcher_.storage_), EV_READ);
+}
+
+void EventLoop::forget_refused(FdWatcher& watcher) {
+  watcher.refused_ = false;
+  for (FdWatcher** link = &refused_; *link != nullptr; link = &(*link)->next_refused_) {
+    if (*link != &watcher) continue;
+    *link = watcher.next_refused_;
+    return;
+  }
 }
 
 Instant EventLoop::now() {

@@ -12,6 +12,7 @@
 #include <expected>
 #include <string>
 
+#include "core/system/descriptor.h"
 #include "core/time.h"
 
 struct ev_loop;  // libev's
@@ -27,7 +28,8 @@ struct Readiness {
 };
 
 // Watches one descriptor. Owns neither it nor the callback's context. Level-triggered: an error or a hang-up reports as
-// readable (and writable where that was asked for).
+// readable (and writable where that was asked for). What the kernel cannot watch now (epoll_ctl(2): ENOMEM, ENOSPC) is tried
+// again every few milliseconds until it can.
 class FdWatcher {
  public:
   using Callback = void (*)(void* context, Readiness ready);
@@ -47,11 +49,14 @@ class FdWatcher {
   static constexpr std::size_t storage_bytes = 64;
   alignas(8) std::byte storage_[storage_bytes];
   EventLoop* loop_ = nullptr;
+  FdWatcher* next_refused_ = nullptr;
+  bool refused_ = false;
   Callback callback_ = nullptr;
   void* context_ = nullptr;
 };
 
-// Watches one signal; the callback runs in the loop, not in the handler. Only one watcher a signal and a process.
+// Watches one signal. It stays blocked and comes over the loop's signalfd(2), so nothing is ever interrupted by it, and the
+// callback runs in the loop. One watcher a signal.
 class SignalWatcher {
  public:
   using Callback = void (*)(void* context, int signal);
@@ -63,16 +68,16 @@ class SignalWatcher {
 
   void start(EventLoop& loop, int signal, Callback callback, void* context);
   void stop();
-  // Whether the signal has come and the callback has not been called for it yet; it then never is. For long work in one
-  // turn, which a signal is to cut short.
+  // Whether the signal had come when the loop last looked (collect_signals()) and the callback has not been called for it
+  // yet; it then never is. For long work in one turn, which a signal is to cut short.
   bool take();
-  int number() const;
+  int number() const { return number_; }
 
  private:
   friend class EventLoop;
-  static constexpr std::size_t storage_bytes = 64;
-  alignas(8) std::byte storage_[storage_bytes];
   EventLoop* loop_ = nullptr;
+  int number_ = 0;
+  bool arrived_ = false;
   Callback callback_ = nullptr;
   void* context_ = nullptr;
 };
@@ -81,10 +86,9 @@ class SignalWatcher {
 // fixed, whatever a libc takes for itself.
 inline constexpr std::array<int, 4> stop_signals = {SIGTERM, SIGINT, SIGPWR, 37};
 
-// All signals are held back by the kernel from hold_signals() to let_signals_in(): what comes while a program is not ready
-// to handle it would end the program, or be lost on PID 1. Whatever the mask was at the start, it is empty afterwards.
+// All signals are held back by the kernel from hold_signals() to EventLoop::let_signals_in(): what comes while a program is
+// not ready to handle it would end the program, or be lost on PID 1.
 void hold_signals();
-void let_signals_in();
 
 class EventLoop {
  public:
@@ -97,6 +101,11 @@ class EventLoop {
 
   // Makes the loop: false, with errno set, where the kernel has no descriptor for it.
   [[nodiscard]] bool open();
+
+  // All but those that are watched; these wait in the kernel until the loop takes them.
+  void let_signals_in() const;
+  // Looks now, not only in the next turn, which signals have come: see SignalWatcher::take(). One system call.
+  void collect_signals();
 
   // CLOCK_MONOTONIC.
   static Instant now();
@@ -116,8 +125,19 @@ class EventLoop {
   friend class FdWatcher;
   friend class SignalWatcher;
   struct Watchers;
+  bool read_signals();
+  sigset_t watched_signals() const;
+  void set_signals();
+  void refused(FdWatcher& watcher);
+  void try_refused();
+  void forget_refused(FdWatcher& watcher);
+
   ::ev_loop* loop_ = nullptr;
   Watchers* watchers_ = nullptr;
+  FdWatcher* refused_ = nullptr;  // whom the kernel would not take
+  Descriptor signal_fd_;
+  FdWatcher signal_fd_watcher_;
+  std::array<SignalWatcher*, 65> signals_{};  // by number
 };
 
 }  // namespace hcrc

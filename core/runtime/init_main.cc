@@ -1,5 +1,6 @@
 // hcrc-init: the wiring. Options, database, run dir, then the shell.
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "core/conditions.h"
@@ -27,8 +29,12 @@ constexpr int usage_error = 100;
 constexpr int bad_database = 103;
 constexpr int system_failure = 111;
 
+// A stderr that nobody reads costs the sentence, never the end.
 int fail(int code, std::string_view sentence) {
-  fmt::print(stderr, "hcrc-init: {}\n", sentence);
+  pollfd room{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  const std::string line = fmt::format("hcrc-init: {}\n", sentence);
+  if (poll(&room, 1, 1'000) > 0) [[maybe_unused]]
+    const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
   return code;
 }
 

@@ -127,7 +127,7 @@ int Shell::run() {
   const Instant now = EventLoop::now();
   performing_ = true;
   supervisor_.boot(now);
-  let_signals_in();
+  loop_.let_signals_in();
   perform_all();
   performing_ = false;
   reap();  // children that we were given before our handler stood
@@ -150,6 +150,7 @@ void Shell::dispatch(const Event& event) {
 // A stop signal does not wait until a large graph has started: it is taken between two effects.
 void Shell::perform_all() {
   do {
+    loop_.collect_signals();
     for (SignalWatcher& signal : std::span(signals_).first(stop_signals.size())) {
       if (!signal.take()) continue;
       supervisor_.handle(event::Shutdown{.signal = signal.number(), .code = 0}, EventLoop::now());

@@ -268,7 +268,11 @@ void Shell::reap() {
   std::size_t count = 0;
   const auto take = [&ends, &count](idtype_t which, pid_t pid) {
     ends[count] = {};
-    if (waitid(which, static_cast<id_t>(pid), &ends[count], WEXITED | WNOHANG) != 0 || ends[count].si_pid == 0) return false;
+    int answer = 0;
+    do {
+      answer = waitid(which, static_cast<id_t>(pid), &ends[count], WEXITED | WNOHANG);
+    } while (answer != 0 && errno == EINTR);
+    if (answer != 0 || ends[count].si_pid == 0) return false;
     ++count;
     return true;
   };
@@ -428,7 +432,7 @@ void Shell::read_ready_fd(Slot slot) {
   std::array<char, 256> bytes;
   for (;;) {
     const ssize_t got = read(one.ready_fd.get(), bytes.data(), bytes.size());
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got < 0) return;  // nothing yet
     const bool newline = got > 0 && std::memchr(bytes.data(), '\n', static_cast<std::size_t>(got)) != nullptr;
     if (got > 0 && !newline) continue;
     one.ready_watcher.stop();

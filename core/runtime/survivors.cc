@@ -135,6 +135,7 @@ std::vector<FoundRecord> survivors(std::vector<FoundRecord> records) {
 }
 
 void end_survivors(std::vector<FoundRecord> survivors, Milliseconds deadline, Console& console) {
+  if (survivors.empty()) return;
   const Instant end = EventLoop::now() + deadline;
   std::ranges::stable_sort(survivors, std::greater(), &FoundRecord::level);
   for (const FoundRecord& record : survivors) {

@@ -235,10 +235,11 @@ class Node(Program):
     uid        run the runtime as this user (a number; needs root)
     arguments  more words for hcrc-init, before `--`; `command`: CMD, after it
     own_net    False: the machine's network
+    init       another hcrc-init
     """
 
     def __init__(self, scratch, services=None, layers=(), database=None, pid1=True, uid=None, env=None, arguments=(),
-                 command=(), own_net=True, run_dir=None, **options):
+                 command=(), own_net=True, run_dir=None, init=BIN / "hcrc-init", **options):
         self.scratch = pathlib.Path(scratch)
         self.run_dir = pathlib.Path(run_dir) if run_dir else self.scratch / "run"
         self.database = pathlib.Path(database) if database else self.scratch / "node.db"
@@ -254,7 +255,7 @@ class Node(Program):
         if uid is not None:
             os.chown(self.scratch, uid, uid)
             spec["uid"] = uid
-        words = [BIN / "hcrc-init", "--db", self.database, "--run-dir", self.run_dir, *arguments]
+        words = [init, "--db", self.database, "--run-dir", self.run_dir, *arguments]
         if command:
             words += ["--", *command]
         namespaces = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
@@ -263,6 +264,7 @@ class Node(Program):
         if spec["net"]:
             namespaces.append("--net")
         self._pid1 = pid1
+        self._init_name = pathlib.Path(init).name[:15]  # as the kernel cuts it
         super().__init__([*namespaces, PYTHON, "-I", "-S", str(pathlib.Path(__file__).parent / "enter.py"),
                           json.dumps(spec), *words], env=environment(**(env or {})), **options)
 
@@ -274,7 +276,7 @@ class Node(Program):
             pid = self.process.pid
             for _ in range(depth):
                 pid = next(iter(children(pid)), None) if pid else None
-            if pid and command_name(pid) == "hcrc-init":
+            if pid and command_name(pid) == self._init_name:
                 return pid
             if self.process.poll() is not None:
                 break

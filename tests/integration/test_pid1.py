@@ -298,6 +298,54 @@ class Idle(Pid1Test):
         self.assertEqual(woken, 0)
 
 
+    def test_nothing_is_allocated_after_start_up(self):
+        services = {f"s{i}": SLEEP for i in range(100)}
+        services["log"] = 'command = ["cat"]'
+        services["web"] = SLEEP + '\nlog-to = "log"\n[restart]\ndelay = "0ms"\nattempts = 1000\n[health]\nexec = ["true"]\ninterval = "50ms"'
+        services["told"] = 'command = ["sh", "-c", "echo >&3; exec sleep inf"]\n[ready]\nfd = 3\n[restart]\ndelay = "0ms"'
+        services["often"] = 'type = "periodic"\ncommand = ["true"]\n[schedule]\nevery = "200ms"'
+        for pid1 in (True, False):
+            with self.subTest(pid1=pid1):
+                node = self.node(services, pid1=pid1, init=harness.TESTS_BIN / "hcrc-init-no-allocation")
+                node.expect(r"settled")
+                node.send(signal.SIGUSR2)
+                for number in range(1, 21):
+                    node.kill("web")
+                    node.expect(rf"web: killed by SIGKILL after .* restart {number} of 1000")
+                    node.expect(r"web: started")
+                node.kill("told")
+                node.expect(r"told: ready")
+                self.assertEqual(node.hcrc("restart", "s7").returncode, 0)
+                self.assertEqual(node.hcrc("why", "web").returncode, 0)
+                node.settle("--up")
+                node.send(signal.SIGUSR1)
+                node.expect(r"s99 is up")
+                self.assertEqual(node.count("ALLOCATION"), 0, node.story())
+                node.close()
+
+    def test_the_allocator_that_fails_the_test(self):
+        # An update allocates, and may: that is how it is known that the other test can fail.
+        node = self.node({"a": SLEEP}, init=harness.TESTS_BIN / "hcrc-init-no-allocation")
+        node.expect(r"settled")
+        node.send(signal.SIGUSR2)
+        node.send(signal.SIGHUP)
+        node.expect(r"ALLOCATION")
+        self.assertEqual(node.wait(), 99)
+
+    def test_a_stderr_that_nobody_reads(self):
+        read_end, write_end = os.pipe()
+        self.addCleanup(os.close, read_end)
+        os.set_blocking(write_end, False)
+        try:
+            while True:
+                os.write(write_end, b"x" * 4096)
+        except BlockingIOError:
+            os.set_blocking(write_end, True)
+        process = subprocess.Popen([harness.BIN / "hcrc-init", "--db", "/nowhere/node.db"], stderr=write_end)
+        os.close(write_end)
+        self.assertEqual(process.wait(harness.TIMEOUT), 103)
+
+
 class Terminal(Pid1Test):
     def on_terminal(self, leads):
         folder = self.database({"a": SLEEP})
