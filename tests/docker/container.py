@@ -24,6 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 
 import engine  # noqa: E402
 import harness  # noqa: E402
+from harness import figure  # noqa: E402,F401
 
 NODE = engine.Engine.NODE
 REAL = os.environ.get("HCRC_REAL_IMAGE", "")
@@ -169,8 +170,3 @@ class DockerTest(unittest.TestCase):
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "hcrc-test", str(folder)], check=True)
         self.addCleanup(subprocess.run, ["umount", "--lazy", str(folder)], check=False)
         return folder
-
-
-def figure(text):
-    """A measured figure: run-tests prints it whatever comes of the test."""
-    print(f"figure: {text}", file=sys.stderr, flush=True)

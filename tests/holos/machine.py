@@ -20,6 +20,7 @@ import uuid
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 
 import harness  # noqa: E402
+from harness import figure  # noqa: E402,F401
 
 ROOT = harness.ROOT
 HOLOS = ROOT / "holos"

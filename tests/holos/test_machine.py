@@ -1,20 +1,15 @@
 """One machine from power-on to power-off: what dies is brought back, by whom it should be, and never twice."""
 
 import re
-import sys
 import tempfile
 import time
 import unittest
 
-from machine import Machine, make_iso
+from machine import Machine, figure, make_iso
 
 SERVICE = "rc-service holochain-container"
 KILL = "kill -9 $(pidof {})"
 KILL_INIT = "kill -9 $(runc state holochain | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p')"
-
-
-def figure(text):
-    print(f"figure: {text}", file=sys.stderr, flush=True)
 
 
 class Life(unittest.TestCase):

@@ -57,6 +57,11 @@ def need_real_conductor(test):
     return unittest.skipUnless(real_conductor(), ALLOWED_SKIP + "no holochain on PATH")(test)
 
 
+def figure(text):
+    """A measured figure: run-tests prints it whatever comes of the test."""
+    print(f"\nfigure: {text}", file=sys.stderr, flush=True)
+
+
 def need_root(test):
     return unittest.skipUnless(IS_ROOT, ALLOWED_SKIP + "needs root")(test)
 

@@ -40,7 +40,7 @@ class Sweep(harness.NodeTest):
                            timeout=600)
         found = re.search(r"^(\d+) runs in (\d+) s", done.stdout)
         self.assertTrue(found, done.stdout + done.stderr)
-        print(f"  figure: calls that fail: {done.stdout.strip()}", flush=True)
+        harness.figure(f"calls that fail: {done.stdout.strip()}")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertGreaterEqual(int(found[1]), RUNS)
         self.assertLess(int(found[2]), 3 * 180)

@@ -17,10 +17,6 @@ SLEEP = 'command = ["sleep", "inf"]'
 NAMESPACES = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
 
-def print_figure(text):
-    print(f"  figure: {text}", flush=True)
-
-
 class Pid1Test(harness.NodeTest):
     def database(self, services):
         folder = self.scratch()
@@ -105,7 +101,7 @@ os.read(os.open(sys.argv[2], os.O_RDONLY), 1)
         self.assertEqual(node.count(r"restart|killed"), 0, node.story())
         node.send(signal.SIGTERM)
         self.assertEqual(node.wait(), 0)
-        print_figure(f"{made} orphans at once{', runtime stopped meanwhile' if stopped else ''}: timers late by {late * 1000:.0f} ms")
+        harness.figure(f"{made} orphans at once{', runtime stopped meanwhile' if stopped else ''}: timers late by {late * 1000:.0f} ms")
         # Wanted are less than 100 ms; this finds what is three times worse.
         self.assertLess(late, 0.3)
 
@@ -161,7 +157,7 @@ class StopAtEveryMoment(Pid1Test):
             self.assertIn("exit code 0", lines[-1])
             phases.add(sum(1 for line in lines[:stopping] if ": started" in line or ": done" in line))
             program.close()
-        print_figure(f"{self.MOMENTS} moments of SIGTERM, {len(phases)} different phases, slowest stop {max(spans) * 1000:.0f} ms")
+        harness.figure(f"{self.MOMENTS} moments of SIGTERM, {len(phases)} different phases, slowest stop {max(spans) * 1000:.0f} ms")
 
     def test_before_anything_nothing_is_started(self):
         folder = self.database(self.chain())
@@ -294,7 +290,7 @@ class Idle(Pid1Test):
         before = switches()
         time.sleep(10)
         woken = switches()[0] - before[0]
-        print_figure(f"{woken} wake-ups in 10 s with 100 services up")
+        harness.figure(f"{woken} wake-ups in 10 s with 100 services up")
         self.assertEqual(woken, 0)
 
 
@@ -459,7 +455,7 @@ class Sweep(Pid1Test):
         self.assertEqual(node.wait(), 0, node.story())
         took = time.monotonic() - sent
         node.expect(r"has not ended when asked: SIGKILL", anywhere=True)
-        print_figure(f"sweep with one that ignores SIGTERM took {took:.2f} s of 3 s")
+        harness.figure(f"sweep with one that ignores SIGTERM took {took:.2f} s of 3 s")
         self.assertLess(took, 3.5)
         return node
 

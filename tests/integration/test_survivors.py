@@ -77,7 +77,7 @@ class Killed(ShippedNode):
             program.expect(rf"loop: round {number + 1} ended with 137")
         self.ends_well(program, killed)
         found = program.count(r"holochain: pid \d+ is left of a runtime that was killed")
-        print(f"  figure: {ROUNDS} runtimes killed, {found} of their conductors found and ended, never two at once", flush=True)
+        harness.figure(f"{ROUNDS} runtimes killed, {found} of their conductors found and ended, never two at once")
         self.assertGreaterEqual(found, ROUNDS // 2)
         self.assertGreater(program.count("goodbye"), ROUNDS // 2, "the stand-in's word for a clean end")
 
