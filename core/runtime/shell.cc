@@ -204,7 +204,12 @@ void Shell::do_it(const effect::SignalProcess& effect) {
   Process& process = service(effect.slot).main;
   if (!process.alive() || process.run != effect.run) return;
   process.killed = process.killed || effect.signal == SIGKILL;
-  kill(process.pid, effect.signal);
+  if (kill(process.pid, effect.signal) == 0 || errno != EPERM || process.untouchable) return;
+  process.untouchable = true;
+  std::array<char, bounds::story_line_bytes> bytes;
+  TextWriter line(bytes);
+  line.put(name(effect.slot)).put(": pid ").number(process.pid);
+  console_.line(line.put(" is another user's, whom this runtime may not signal: it needs CAP_KILL").view());
 }
 
 void Shell::do_it(const effect::SignalLeftovers& effect) {

@@ -84,9 +84,10 @@ class Shell final : public NodeView {
     ProcessRole role = ProcessRole::main;
     pid_t pid = 0;  // 0: none
     bool answered = false;
-    bool failed = false;  // it did not come to its exec; its exit says nothing
-    bool reaped = false;  // its pid is nobody's, or somebody else's
-    bool killed = false;  // by a SIGKILL of ours
+    bool failed = false;       // it did not come to its exec; its exit says nothing
+    bool reaped = false;       // its pid is nobody's, or somebody else's
+    bool killed = false;       // by a SIGKILL of ours
+    bool untouchable = false;  // we may not signal it, and have said so
     bool alive() const { return pid != 0 && !reaped; }
     Descriptor answer;
     FdWatcher watcher;

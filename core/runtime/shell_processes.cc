@@ -174,6 +174,7 @@ bool Shell::begin(Process& process, const SpawnRequest& request, Slot slot, Run 
   process.failed = false;
   process.reaped = false;
   process.killed = false;
+  process.untouchable = false;
   process.answer = std::move(child->answer);
   // The table has room for every child that the services can have.
   if (!table_.add({.pid = process.pid, .slot = slot, .run = run, .kind = kind})) panic("the process table is full");

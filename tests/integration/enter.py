@@ -4,15 +4,20 @@ Run by harness.py as `enter.py SPEC PROGRAM ARG...`, SPEC being JSON:
   net    own network namespace: raise its loopback
   plain  the program is not PID 1: stay as PID 1, reap, and report what the program left behind when it ended
   uid, gid, groups, umask   who the program is
+  stage  a shell's commands before that, as root
+  refused   {number of a system call: errno} that the program and its children get in the kernel's place
+  dropped   numbers of capabilities that the program cannot have
   report a file for `plain`: one line `PID COMMAND` for each process that is still there
 """
 
+import ctypes
 import fcntl
 import json
 import os
 import signal
 import socket
 import struct
+import subprocess
 import sys
 
 
@@ -31,6 +36,31 @@ def become(spec):
         os.setuid(spec["uid"])
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):  # Python changes these at its start
         signal.signal(number, signal.SIG_DFL)
+
+
+def refuse(calls):
+    # seccomp(2): a filter in classic BPF. A load of the call's number, then for each a comparison and an answer; then: allowed.
+    def statement(code, jump_true, jump_false, value):
+        return struct.pack("HBBI", code, jump_true, jump_false, value)
+
+    load, equals, answer = 0x20, 0x15, 0x06  # BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
+    program = statement(load, 0, 0, 0)
+    for number, error in calls.items():
+        program += statement(equals, 0, 1, int(number)) + statement(answer, 0, 0, 0x00050000 | error)  # SECCOMP_RET_ERRNO
+    program += statement(answer, 0, 0, 0x7FFF0000)  # SECCOMP_RET_ALLOW
+    instructions = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() != 0:
+        libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+    if libc.prctl(22, 2, ctypes.create_string_buffer(header, len(header)), 0, 0) != 0:  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+        raise OSError(ctypes.get_errno(), "seccomp")
+
+
+def drop(capabilities):
+    for number in capabilities:
+        if ctypes.CDLL(None, use_errno=True).prctl(24, number, 0, 0, 0) != 0:  # PR_CAPBSET_DROP
+            raise OSError(ctypes.get_errno(), "PR_CAPBSET_DROP")
 
 
 def processes_left():
@@ -53,8 +83,11 @@ def watch_over(child, report):
         pid, status = os.wait()
         if pid == child:
             break
-    with open(report, "w", encoding="utf-8") as file:
-        file.write("".join(line + "\n" for line in processes_left()))
+    try:
+        with open(report, "w", encoding="utf-8") as file:
+            file.write("".join(line + "\n" for line in processes_left()))
+    except OSError:  # where all is read-only nobody asks for it
+        pass
     code = os.waitstatus_to_exitcode(status)
     os._exit(code if code >= 0 else 128 - code)
 
@@ -64,12 +97,17 @@ def main():
     program = sys.argv[2:]
     if spec.get("net"):
         raise_loopback()
+    if spec.get("stage"):
+        subprocess.run(["/bin/sh", "-ec", spec["stage"]], check=True)
     if spec.get("plain"):
         child = os.fork()
         if child != 0:
             watch_over(child, spec["report"])
         os.setsid()
+    drop(spec.get("dropped", ()))
     become(spec)
+    if spec.get("refused"):
+        refuse(spec["refused"])
     os.execvp(program[0], program)
 
 

@@ -241,10 +241,13 @@ class Node(Program):
     arguments  more words for hcrc-init, before `--`; `command`: CMD, after it
     own_net    False: the machine's network
     init       another hcrc-init
+    stage      a shell's commands in the node's mount namespace, before it starts (mounts)
+    dropped    numbers of capabilities that it cannot have
+    refused    {number of a system call: errno}: what seccomp(2) answers in the kernel's place
     """
 
     def __init__(self, scratch, services=None, layers=(), database=None, pid1=True, uid=None, env=None, arguments=(),
-                 command=(), own_net=True, run_dir=None, init=BIN / "hcrc-init", **options):
+                 command=(), own_net=True, run_dir=None, init=BIN / "hcrc-init", stage=None, refused=None, dropped=(), **options):
         self.scratch = pathlib.Path(scratch)
         self.run_dir = pathlib.Path(run_dir) if run_dir else self.scratch / "run"
         self.database = pathlib.Path(database) if database else self.scratch / "node.db"
@@ -256,7 +259,7 @@ class Node(Program):
             if done.returncode != 0:
                 raise AssertionError(f"hcrc-compile: exit {done.returncode}\n{done.stdout}{done.stderr}")
         self._report = self.scratch / "left-behind"
-        spec = {"net": own_net, "plain": not pid1, "report": str(self._report)}
+        spec = {"net": own_net, "plain": not pid1, "report": str(self._report), "stage": stage, "refused": refused or {}, "dropped": list(dropped)}
         if uid is not None:
             os.chown(self.scratch, uid, uid)
             spec["uid"] = uid

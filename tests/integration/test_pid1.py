@@ -417,12 +417,18 @@ class Terminal(Pid1Test):
 
 
 class Signals(Pid1Test):
-    def test_power_failure_and_the_engines_signal_stop(self):
-        for number in (signal.SIGPWR, 37):
-            node = self.node({"a": SLEEP})
-            node.settle("--up")
-            node.send(number)
-            self.assertEqual(node.wait(), 0, node.story())
+    def test_each_stop_signal_and_a_second_one(self):
+        # 37 is SIGRTMIN+3 of glibc, whatever the C library of the program that sends it takes for its own first.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPWR, 37):
+            with self.subTest(number):
+                node = self.node({"a": SLEEP, "b": SLEEP + '\n[stop]\ncommand = ["sleep", "0.3"]'}, scratch=self.scratch())
+                node.expect(r"settled")
+                node.send(number)
+                node.expect(r"hcrc: stopping, as .* asks, the exit code will be 0")
+                node.send(signal.SIGTERM)
+                node.expect(r"hcrc: .*still|hcrc: stopping already|hcrc: .*waiting for")
+                self.assertEqual(node.wait(), 0)
+                self.assertEqual(node.count(r"hcrc: stopping, as"), 1)
 
     def test_a_second_one_changes_nothing_and_says_what_is_waited_for(self):
         node = self.node({"slow": "command = [\"sh\", \"-c\", \"trap 'read x < gate; exit 0' TERM; while :; do sleep 0.05; done\"]\n"
@@ -466,21 +472,6 @@ class Sweep(Pid1Test):
         self.assertEqual(self.swept(pid1=False).left_behind(), [])
 
 
-class Signals(Pid1Test):
-    def test_each_stop_signal_and_a_second_one(self):
-        # 37 is SIGRTMIN+3 of glibc, whatever the C library of the program that sends it takes for its own first.
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPWR, 37):
-            with self.subTest(number):
-                node = self.node({"a": SLEEP, "b": SLEEP + '\n[stop]\ncommand = ["sleep", "0.3"]'}, scratch=self.scratch())
-                node.expect(r"settled")
-                node.send(number)
-                node.expect(r"hcrc: stopping, as .* asks, the exit code will be 0")
-                node.send(signal.SIGTERM)
-                node.expect(r"hcrc: .*still|hcrc: stopping already|hcrc: .*waiting for")
-                self.assertEqual(node.wait(), 0)
-                self.assertEqual(node.count(r"hcrc: stopping, as"), 1)
-
-
 class Outward(Pid1Test):
     def test_notify_socket_and_notify_fd(self):
         folder = self.scratch()
@@ -498,38 +489,6 @@ class Outward(Pid1Test):
             node.send(signal.SIGTERM)
             self.assertEqual(told.recv(100), b"STOPPING=1")
             self.assertEqual(node.wait(), 0)
-
-
-class Degraded(Pid1Test):
-    def test_no_run_dir_is_one_line(self):
-        node = self.node({"a": SLEEP, "b": SLEEP + '\nrequires = ["a"]\n[ready]\nnotify = true'}, run_dir="/proc/hcrc")
-        node.expect(r"hcrc: .*/proc/hcrc")
-        node.expect(r"settled")
-        self.assertEqual(node.count(r"/proc/hcrc"), 1, node.story())
-        node.send(signal.SIGTERM)
-        self.assertEqual(node.wait(), 0)
-
-    def test_own_lines_never_block(self):
-        folder = self.database({f"s{i}": SLEEP for i in range(50)})
-        reader, writer = os.pipe()
-        self.addCleanup(os.close, reader)
-        os.set_blocking(writer, False)
-        try:
-            while True:
-                os.write(writer, b"x" * 4096)
-        except BlockingIOError:
-            pass
-        os.set_blocking(writer, True)
-        process = subprocess.Popen(
-            [*NAMESPACES, harness.BIN / "hcrc-init", "-v", "--db", folder / "node.db", "--run-dir", folder / "run"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=writer, env=harness.environment())
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        os.close(writer)
-        done = harness.run(harness.BIN / "hcrc", "--run-dir", folder / "run", "wait", "--up", "--timeout", "20s")
-        self.assertEqual(done.returncode, 0, done.stderr)
-        os.kill(self.init_of(process.pid), signal.SIGTERM)
-        self.assertEqual(process.wait(harness.TIMEOUT), 0)
 
 
 if __name__ == "__main__":
