@@ -12,28 +12,22 @@ namespace {
 
 constexpr Duration patience = std::chrono::seconds(1);
 
-// Takes the next word off a line.
-std::string_view word(std::string_view& line) {
-  const std::size_t end = line.find(' ');
-  const std::string_view taken = line.substr(0, end);
-  line.remove_prefix(end == std::string_view::npos ? line.size() : end + 1);
+// Takes off what is before the next separator, and that one; all where there is none.
+std::string_view take_until(char separator, std::string_view& text) {
+  const std::size_t end = text.find(separator);
+  const std::string_view taken = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   return taken;
 }
 
+std::string_view word(std::string_view& line) { return take_until(' ', line); }
+std::string_view line_of(std::string_view& text) { return take_until('\n', text); }
+
 bool has_option(std::string_view options, std::string_view wanted) {
   while (!options.empty()) {
-    const std::size_t end = options.find(',');
-    if (options.substr(0, end) == wanted) return true;
-    options.remove_prefix(end == std::string_view::npos ? options.size() : end + 1);
+    if (take_until(',', options) == wanted) return true;
   }
   return false;
-}
-
-std::string_view line_of(std::string_view& text) {
-  const std::size_t end = text.find('\n');
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return line;
 }
 
 // "5:memory:/path" is of v1, "0::/path" of v2, where memory may be counted or not.

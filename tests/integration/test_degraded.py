@@ -80,8 +80,8 @@ class Degraded(Pid1Test):
         node.send(signal.SIGTERM)
         self.assertEqual(node.wait(), 0)
 
-    def test_own_lines_never_block(self):
-        folder = self.database({f"s{i}": SLEEP for i in range(50)})
+    def full_pipe(self):
+        """The write end of one that takes nothing more; nobody reads at the other."""
         reader, writer = os.pipe()
         self.addCleanup(os.close, reader)
         os.set_blocking(writer, False)
@@ -89,8 +89,18 @@ class Degraded(Pid1Test):
             while True:
                 os.write(writer, b"x" * 4096)
         except BlockingIOError:
-            pass
-        os.set_blocking(writer, True)
+            os.set_blocking(writer, True)
+        return writer
+
+    def test_a_stderr_that_nobody_reads_delays_no_end(self):
+        writer = self.full_pipe()
+        process = subprocess.Popen([harness.BIN / "hcrc-init", "--db", "/nowhere/node.db"], stderr=writer)
+        os.close(writer)
+        self.assertEqual(process.wait(harness.TIMEOUT), 103)
+
+    def test_own_lines_never_block(self):
+        folder = self.database({f"s{i}": SLEEP for i in range(50)})
+        writer = self.full_pipe()
         process = subprocess.Popen(
             [*NAMESPACES, harness.BIN / "hcrc-init", "-v", "--db", folder / "node.db", "--run-dir", folder / "run"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=writer, env=harness.environment())

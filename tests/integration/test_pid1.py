@@ -328,19 +328,6 @@ class Idle(Pid1Test):
         node.expect(r"ALLOCATION")
         self.assertEqual(node.wait(), 99)
 
-    def test_a_stderr_that_nobody_reads(self):
-        read_end, write_end = os.pipe()
-        self.addCleanup(os.close, read_end)
-        os.set_blocking(write_end, False)
-        try:
-            while True:
-                os.write(write_end, b"x" * 4096)
-        except BlockingIOError:
-            os.set_blocking(write_end, True)
-        process = subprocess.Popen([harness.BIN / "hcrc-init", "--db", "/nowhere/node.db"], stderr=write_end)
-        os.close(write_end)
-        self.assertEqual(process.wait(harness.TIMEOUT), 103)
-
 
 class Terminal(Pid1Test):
     def on_terminal(self, leads):
