@@ -46,7 +46,7 @@ class FdWatcher {
 
  private:
   friend class EventLoop;
-  static constexpr std::size_t storage_bytes = 64;
+  static constexpr std::size_t storage_bytes = 48;
   alignas(8) std::byte storage_[storage_bytes];
   EventLoop* loop_ = nullptr;
   FdWatcher* next_refused_ = nullptr;

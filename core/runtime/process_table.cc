@@ -5,7 +5,7 @@
 
 namespace hcrc {
 
-ProcessTable::ProcessTable(std::size_t children) : places_(std::bit_ceil(2 * children + 2)), most_(children) {}
+ProcessTable::ProcessTable(std::size_t children) : places_(std::bit_ceil(children + children / 3 + 2)), most_(children) {}
 
 void ProcessTable::make_room(std::size_t children) {
   if (children <= most_) return;

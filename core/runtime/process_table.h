@@ -24,8 +24,8 @@ struct Child {
   ChildKind kind = ChildKind::main;
 };
 
-// Linear probing over a table that is at most half full; removal closes the gap, so there are no tombstones and look-ups
-// stay short however long the node lives. Allocates at construction and by make_room() only.
+// Linear probing over a table that is at most three quarters full; removal closes the gap, so there are no tombstones and
+// look-ups stay short however long the node lives. Allocates at construction and by make_room() only.
 class ProcessTable {
  public:
   // At most `children` at once.

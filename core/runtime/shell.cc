@@ -48,7 +48,7 @@ Shell::Shell(std::shared_ptr<const Database> database, Setup setup, const Runtim
   panicking_pid = getpid();
   set_panic_hook(end_children);
   if (const auto made = make_room(supervisor_.slots()); !made) panic("there is not enough memory for the services");
-  for (Slot slot = 0; slot < supervisor_.slots(); ++slot) refresh_checks(slot);
+  for (Slot slot = 0; slot < supervisor_.slots(); ++slot) refresh(slot);
 }
 
 Shell::~Shell() {
@@ -225,10 +225,10 @@ void Shell::do_it(const effect::SignalLeftovers& effect) {
 }
 
 void Shell::do_it(const effect::KillHelper& effect) {
-  const Process& process = service(effect.slot).helper;
-  if (!process.alive() || process.run != effect.run) return;
-  kill(-process.pid, SIGKILL);
-  kill(process.pid, SIGKILL);  // it may not have its session yet
+  const auto& process = service(effect.slot).helper;
+  if (!process || !process->alive() || process->run != effect.run) return;
+  kill(-process->pid, SIGKILL);
+  kill(process->pid, SIGKILL);  // it may not have its session yet
 }
 
 void Shell::do_it(const effect::EndLockWait& effect) {
@@ -266,16 +266,16 @@ void Shell::do_it(const effect::Probe& effect) {
   }
   const auto known = one.checks->probe.start(loop_, http ? ProbeKind::http : ProbeKind::tcp,
                                              (effect.health ? one.checks->health_address : one.checks->ready_address).view(),
-                                             Answered::by, &one.probe);
-  if (known) Answered::by(&one.probe, *known);
+                                             Answered::by, &one.main);
+  if (known) Answered::by(&one.main, *known);
 }
 
 void Shell::do_it(const effect::CancelProbe& effect) {
   Service& one = service(effect.slot);
   if (one.checks) one.checks->probe.cancel();
-  if (!one.probe.alive()) return;
-  kill(-one.probe.pid, SIGKILL);
-  kill(one.probe.pid, SIGKILL);
+  if (!one.probe || !one.probe->alive()) return;
+  kill(-one.probe->pid, SIGKILL);
+  kill(one.probe->pid, SIGKILL);
 }
 
 void Shell::do_it(const effect::StartCopier& effect) {

@@ -68,7 +68,10 @@ class Shell final : public NodeView {
 
   // NodeView: what the control socket's answers are made from.
   const Supervisor& supervisor() const override { return supervisor_; }
-  std::string_view status_text(Slot slot) const override { return services_[slot].status.view(); }
+  std::string_view status_text(Slot slot) const override {
+    const auto& status = services_[slot].status;
+    return status ? status->view() : std::string_view();
+  }
   std::string_view db_path() const override { return setup_.db_path; }
   void command(const Event& event) override { dispatch(event); }
   std::uint32_t begin_update(std::string_view path, bool only_tell) override;
@@ -100,21 +103,26 @@ class Shell final : public NodeView {
     FixedText<Probe::address_bytes> health_address;
   };
 
+  // Of [ready] fd.
+  struct ReadyStream {
+    Descriptor read_end;
+    FdWatcher watcher;
+  };
+
+  // What only some services need they have room for from the start, or from the update that gives them a use for it.
   struct Service {
     Process main;
-    Process helper;
-    Process probe;                              // of [ready] and [health] exec
-    std::unique_ptr<Checks> checks;             // where [ready] or [health] is tcp or http
-    std::shared_ptr<const Database> checks_of;  // the database that they were taken from
+    std::unique_ptr<Process> helper;                               // where there is a stop or a cleanup command
+    std::unique_ptr<Process> probe;                                // where [ready] or [health] is exec
+    std::unique_ptr<ReadyStream> ready;                            // where [ready] is fd
+    std::unique_ptr<FixedText<bounds::status_text_bytes>> status;  // where it is given a NOTIFY_SOCKET
+    std::unique_ptr<Checks> checks;                                // where [ready] or [health] is tcp or http
+    std::shared_ptr<const Database> checks_of;                     // the database that they were taken from
     std::uint32_t probe_number = 0;
     Run probe_run = 0;
     pid_t session = 0;  // of the last run's own process
     pid_t lock_waiter = 0;
     bool leftovers = false;  // of a dead leader; the supervisor waits for their end
-    Descriptor ready_fd;     // the read end of [ready] fd
-    FdWatcher ready_watcher;
-    bool ready_partial = false;
-    FixedText<bounds::status_text_bytes> status;
   };
 
   // shell.cc: the loop, events and effects.
@@ -146,7 +154,8 @@ class Shell final : public NodeView {
   void database_read(DatabaseReader::Read result);
   std::expected<void, std::string> take_over(const std::shared_ptr<const Database>& next);
   std::expected<void, std::string> make_room(Slot slots);
-  void refresh_checks(Slot slot);
+  void refresh(Slot slot);
+  void make_places(Slot slot);
   void end_update();
   void begin_reading(std::string_view path);
   void update_failed(std::string_view sentence);

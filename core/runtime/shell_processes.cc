@@ -71,7 +71,9 @@ std::string_view Shell::name(Slot slot) const { return supervisor_.name(slot); }
 void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   Service& one = service(slot);
   const bool main = role == ProcessRole::main || role == ProcessRole::command;
-  Process& process = main ? one.main : is_probe(role) ? one.probe : one.helper;
+  make_places(slot);
+  Process* process = main ? &one.main : is_probe(role) ? one.probe.get() : one.helper.get();
+  if (process == nullptr) return no_process(slot, run, role_of(role), ENOMEM);
   SpawnRequest request;
   // CMD has no definition, and no use for one.
   const Definition& definition = supervisor_.definition(slot);
@@ -89,8 +91,8 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
     request.output = *output;
   }
   if (role == ProcessRole::main) {
-    one.status.clear();
-    refresh_checks(slot);
+    if (one.status) one.status->clear();
+    refresh(slot);
     if (supervisor_.unit(slot).logger) {
       const auto streams = pipes_.streams(slot);
       if (!streams) return no_process(slot, run, Role::main, streams.error());
@@ -100,18 +102,18 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
     if (notify_.usable()) request.notify_path = notify_.path().c_str();
     if (static_cast<ReadyKind>(supervisor_.rule(slot).ready_kind) == ReadyKind::fd) {
       int ends[2];
+      if (!one.ready) return no_process(slot, run, Role::main, ENOMEM);
       if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return no_process(slot, run, Role::main, errno);
-      one.ready_watcher.stop();
-      one.ready_fd.reset(ends[0]);
-      one.ready_partial = false;
+      one.ready->watcher.stop();
+      one.ready->read_end.reset(ends[0]);
       ready_write.reset(ends[1]);
       request.ready_fd = ready_write.get();
     }
   }
   const ChildKind kind = main ? ChildKind::main : is_probe(role) ? ChildKind::probe : ChildKind::helper;
-  if (!begin(process, request, slot, run, kind, error)) return no_process(slot, run, role_of(role), error);
-  if (main) one.session = process.pid;
-  if (one.ready_fd && role == ProcessRole::main) watch_ready_fd(slot);
+  if (!begin(*process, request, slot, run, kind, error)) return no_process(slot, run, role_of(role), error);
+  if (main) one.session = process->pid;
+  if (role == ProcessRole::main && one.ready && one.ready->read_end) watch_ready_fd(slot);
 }
 
 KnownChildren Shell::known_children() const {
@@ -317,8 +319,8 @@ Shell::Process* Shell::process_of(const Child& child) {
   Service& one = service(child.slot);
   switch (child.kind) {
     case ChildKind::main: return &one.main;
-    case ChildKind::helper: return &one.helper;
-    case ChildKind::probe: return &one.probe;
+    case ChildKind::helper: return one.helper.get();
+    case ChildKind::probe: return one.probe.get();
     case ChildKind::lock_waiter:
     case ChildKind::copier:
     case ChildKind::reader:
@@ -377,8 +379,10 @@ void Shell::process_ended(Process& process, ChildKind kind, ExitStatus status) {
   if (kind == ChildKind::main) {
     Service& one = service(process.slot);
     read_ready_fd(process.slot);
-    one.ready_watcher.stop();
-    one.ready_fd.reset();
+    if (one.ready) {
+      one.ready->watcher.stop();
+      one.ready->read_end.reset();
+    }
     leftovers = orphans_about_ && any_left(one.session);
     if (leftovers) {
       one.leftovers = true;
@@ -417,8 +421,8 @@ void Shell::look_for_orphans() {
 
 void Shell::watch_ready_fd(Slot slot) {
   Service& one = service(slot);
-  one.ready_watcher.start(
-      loop_, one.ready_fd.get(), {.readable = true, .writable = false},
+  one.ready->watcher.start(
+      loop_, one.ready->read_end.get(), {.readable = true, .writable = false},
       [](void* context, Readiness) {
         const auto* process = static_cast<Process*>(context);
         process->shell->read_ready_fd(process->slot);
@@ -429,15 +433,15 @@ void Shell::watch_ready_fd(Slot slot) {
 // Ready with the first newline (s6's notification-fd); what comes before it does not count, nor does an end without one.
 void Shell::read_ready_fd(Slot slot) {
   Service& one = service(slot);
-  if (!one.ready_fd) return;
+  if (!one.ready || !one.ready->read_end) return;
   std::array<char, 256> bytes;
   for (;;) {
-    const ssize_t got = read(one.ready_fd.get(), bytes.data(), bytes.size());
+    const ssize_t got = read(one.ready->read_end.get(), bytes.data(), bytes.size());
     if (got < 0) return;  // nothing yet
     const bool newline = got > 0 && std::memchr(bytes.data(), '\n', static_cast<std::size_t>(got)) != nullptr;
     if (got > 0 && !newline) continue;
-    one.ready_watcher.stop();
-    one.ready_fd.reset();
+    one.ready->watcher.stop();
+    one.ready->read_end.reset();
     if (newline) dispatch(event::Ready{.slot = slot, .run = one.main.run});
     return;
   }
@@ -460,8 +464,8 @@ void Shell::notified(pid_t pid, uid_t, const NotifyMessage& message) {
   if (!slot) return;
   Service& one = service(*slot);
   const Run run = one.main.run;
-  if (message.status) {
-    one.status.assign(*message.status);
+  if (message.status && one.status) {
+    one.status->assign(*message.status);
     changed_ = true;
   }
   if (message.extend_timeout) dispatch(event::ExtendTimeout{.slot = *slot, .run = run, .by = *message.extend_timeout});

@@ -32,10 +32,8 @@ std::expected<void, std::string> Shell::make_room(Slot slots) {
   try {
     while (services_.size() < slots) {
       Service& one = services_.emplace_back();
-      for (Process* process : {&one.main, &one.helper, &one.probe}) {
-        process->shell = this;
-        process->slot = static_cast<Slot>(services_.size() - 1);
-      }
+      one.main.shell = this;
+      one.main.slot = static_cast<Slot>(services_.size() - 1);
     }
     spared_.reserve((children_of_a_service + 1) * slots + other_children);
     table_.make_room(children_of_a_service * slots + other_children);
@@ -49,8 +47,32 @@ std::expected<void, std::string> Shell::make_room(Slot slots) {
   return {};
 }
 
-// The addresses of checks by socket, as the service's definition has them.
-void Shell::refresh_checks(Slot slot) {
+// Rooms that the service's definition has a use for. Those that are there stay: a process of the definition before may be in
+// one. What there is no memory for now is asked for again when it is wanted.
+void Shell::make_places(Slot slot) {
+  const Definition& definition = supervisor_.definition(slot);
+  if (definition.record == nullptr) return;
+  const format::ServiceRecord& rule = *definition.record;
+  Service& one = services_[slot];
+  const auto make_process = [this, slot](std::unique_ptr<Process>& process) {
+    if (process) return;
+    process.reset(new (std::nothrow) Process);
+    if (!process) return;
+    process->shell = this;
+    process->slot = slot;
+  };
+  const auto ready = static_cast<ReadyKind>(rule.ready_kind);
+  if (rule.stop_command.count != 0 || rule.cleanup.count != 0) make_process(one.helper);
+  if (ready == ReadyKind::exec || static_cast<HealthKind>(rule.health_kind) == HealthKind::exec) make_process(one.probe);
+  if (ready == ReadyKind::fd && !one.ready) one.ready.reset(new (std::nothrow) ReadyStream);
+  if ((ready == ReadyKind::notify || rule.watchdog_ms >= 0) && !one.status) {
+    one.status.reset(new (std::nothrow) FixedText<bounds::status_text_bytes>);
+  }
+}
+
+// What the shell keeps of a service's definition: rooms, and the addresses of checks by socket.
+void Shell::refresh(Slot slot) {
+  make_places(slot);
   const Definition& definition = supervisor_.definition(slot);
   Service& one = services_[slot];
   if (definition.record == nullptr || one.checks_of == definition.database) return;
@@ -171,7 +193,7 @@ std::expected<void, std::string> Shell::take_over(const std::shared_ptr<const Da
     setup_.db_path.swap(path);
     updating_ = true;
     for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
-      if (supervisor_.is_service(slot) && !supervisor_.unit(slot).departing) refresh_checks(slot);
+      if (supervisor_.is_service(slot) && !supervisor_.unit(slot).departing) refresh(slot);
     }
     performing_ = true;
     perform_all();
