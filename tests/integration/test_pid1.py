@@ -32,14 +32,18 @@ class Pid1Test(harness.NodeTest):
 
 class Orphans(Pid1Test):
     def test_status_names_them_and_the_stop_ends_them(self):
-        # One leaves its service's session and loses its parent; another stays in the session and is the service's own.
+        # One leaves its service's session (which waits until it has) and loses its parent; another stays in the session and is
+        # the service's own.
+        leaves = 'setsid -f sh -c \'echo >gate; exec sleep 1000\'; read x <gate'
         for pid1 in (True, False):
             with self.subTest(pid1=pid1):
-                node = self.node({"a": 'type = "oneshot"\ncommand = ["sh", "-c", "setsid -f sleep 1000"]',
+                place = self.scratch()
+                os.mkfifo(place / "gate")
+                node = self.node({"a": f'type = "oneshot"\ndirectory = "{place}"\ncommand = ["sh", "-c", "{leaves}"]',
                                   "b": 'command = ["sh", "-c", "(sleep 2000 &) ; exec sleep inf"]\nrequires = ["a"]'}, pid1=pid1)
                 node.settle("--up")
+                self.eventually(lambda: [orphan["name"] for orphan in node.status()["orphans"]] == ["sleep"], "one orphan")
                 orphans = node.status()["orphans"]
-                self.assertEqual([orphan["name"] for orphan in orphans], ["sleep"], node.story())
                 self.assertIn(f"orphans, which no service owns: {orphans[0]['pid']} sleep\n", node.hcrc("status").stdout)
                 self.assertNotIn("orphans", node.hcrc("status", "b").stdout)
                 os.kill(node.host_pid(orphans[0]["pid"]), signal.SIGKILL)
