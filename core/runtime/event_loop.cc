@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "core/runtime/panic.h"
 
@@ -170,6 +171,7 @@ bool EventLoop::open() {
                 try_again_s, 0.);
   watchers_->again.data = this;
 
+  make_room();
   signal_fd_watcher_.start(
       *this, signal_fd_.get(), {.readable = true, .writable = false},
       [](void* context, Readiness) {
@@ -181,6 +183,26 @@ bool EventLoop::open() {
       },
       this);
   return true;
+}
+
+// libev's arrays grow with what happens at once. All that is usual happens here once, to nobody.
+void EventLoop::make_room() {
+  constexpr std::size_t events_at_once = 256;
+  constexpr int highest_descriptor = 1'023;
+  std::vector<ev_io> watchers(events_at_once);
+  for (ev_io& watcher : watchers) {
+    ev_io_init(&watcher, [](struct ev_loop*, ev_io*, int) {}, highest_descriptor, EV_READ);
+    ev_feed_event(loop_, &watcher, EV_CUSTOM);
+  }
+  ev_invoke_pending(loop_);
+  ev_io_start(loop_, &watchers.front());
+  ev_io_stop(loop_, &watchers.front());
+  std::array<ev_timer, 2> timers;
+  for (ev_timer& timer : timers) {
+    ev_timer_init(&timer, [](struct ev_loop*, ev_timer*, int) {}, 0., 0.);
+    ev_timer_start(loop_, &timer);
+  }
+  ev_run(loop_, EVRUN_NOWAIT);
 }
 
 sigset_t EventLoop::watched_signals() const {

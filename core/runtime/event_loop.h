@@ -1,8 +1,8 @@
 // The event loop: descriptors, signals and one deadline, each with a callback. The only file that knows libev.
 //
 // Watchers are members of what they serve: they are made once, and starting or stopping one allocates nothing in steady
-// state (libev's arrays grow to the highest descriptor seen and stay). A callback must not throw. The loop itself reads the
-// clock; everything else is given the time of the turn.
+// state: libev's arrays have room from the start for 1,024 descriptors and 256 events at once, and what they grow to they
+// keep. A callback must not throw. The loop itself reads the clock; everything else is given the time of the turn.
 #pragma once
 
 #include <signal.h>
@@ -125,6 +125,7 @@ class EventLoop {
   friend class FdWatcher;
   friend class SignalWatcher;
   struct Watchers;
+  void make_room();
   bool read_signals();
   sigset_t watched_signals() const;
   void set_signals();
