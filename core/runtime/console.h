@@ -38,7 +38,7 @@ class Console {
   EventLoop* loop_ = nullptr;
   FdWatcher watcher_;
   Verbosity verbosity_ = Verbosity::normal;
-  std::array<char, capacity> buffer_{};
+  std::array<char, capacity> buffer_;
   std::size_t first_ = 0;
   std::size_t count_ = 0;
   std::uint64_t dropped_ = 0;

@@ -187,7 +187,7 @@ bool EventLoop::open() {
 
 // libev's arrays grow with what happens at once. All that is usual happens here once, to nobody.
 void EventLoop::make_room() {
-  constexpr std::size_t events_at_once = 256;
+  constexpr std::size_t events_at_once = 128;
   constexpr int highest_descriptor = 1'023;
   std::vector<ev_io> watchers(events_at_once);
   for (ev_io& watcher : watchers) {

@@ -1,7 +1,7 @@
 // The event loop: descriptors, signals and one deadline, each with a callback. The only file that knows libev.
 //
 // Watchers are members of what they serve: they are made once, and starting or stopping one allocates nothing in steady
-// state: libev's arrays have room from the start for 1,024 descriptors and 256 events at once, and what they grow to they
+// state: libev's arrays have room from the start for 1,024 descriptors and 128 events at once, and what they grow to they
 // keep. A callback must not throw. The loop itself reads the clock; everything else is given the time of the turn.
 #pragma once
 

@@ -86,7 +86,7 @@ int run(const hcrc::InitOptions& options, const hcrc::RuntimeFacts& facts) {
   if (!run_dir && run_dir.error().kind == hcrc::RunDirError::Kind::occupied)
     return fail(system_failure, run_dir.error().sentence);
 
-  auto console = std::make_unique<hcrc::Console>();
+  auto console = std::make_unique_for_overwrite<hcrc::Console>();  // its buffer is no page of ours until it is needed
   console->set_verbosity(options.verbosity);
   if (!run_dir) console->line(run_dir.error().sentence);
 
