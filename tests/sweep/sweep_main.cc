@@ -200,12 +200,13 @@ class Run {
     const std::string path = folder_ + "/run/control";
     std::strcpy(address.sun_path, path.c_str());
     const Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    const std::string line = std::string(request) + '\n';
+    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        send(socket.get(), line.data(), line.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(line.size())) {
+      take(0);  // a fault was told before its effects
       if (!failed_) err_ += "(no control socket)\n";
       return failed_ ? Answer::no_socket : Answer::bad;
     }
-    const std::string line = std::string(request) + '\n';
-    if (write(socket.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) return Answer::no_socket;
     fcntl(socket.get(), F_SETFL, O_NONBLOCK);
     std::string answer;
     const auto end = Clock::now() + patience;
@@ -333,7 +334,10 @@ int sweep(const Words& words, std::size_t wanted) {
     work(words, plans, worker, counts);
     _exit(0);
   }
-  while (wait(nullptr) > 0) {
+  for (int status = 0; wait(&status) > 0;) {
+    if (status == 0) continue;
+    std::fprintf(stderr, "a worker ended with wait status %d\n", status);
+    ++counts.bad;
   }
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begun).count();
   std::printf("%u runs in %lld s, %zu different: %u faults in %zu kinds of calls; %u refused to start, %u were wrong\n",
