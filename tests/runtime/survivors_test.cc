@@ -69,7 +69,7 @@ int ended_by(pid_t child) {
 
 }  // namespace
 
-TEST_CASE("what has entered itself is found by who has the run dir next") {
+TEST_CASE("what has entered itself is found by who has the run dir next", "[other-processes]") {
   const ScratchDir scratch;
   const RunDir run_dir = run_dir_in(scratch);
   pid_t child = 0;
@@ -90,7 +90,7 @@ TEST_CASE("what has entered itself is found by who has the run dir next") {
   CHECK(survivors(read_records(run_dir)).empty());
 }
 
-TEST_CASE("what has ended is not found, and a place is cleared by who had it alone") {
+TEST_CASE("what has ended is not found, and a place is cleared by who had it alone", "[other-processes]") {
   const ScratchDir scratch;
   const RunDir run_dir = run_dir_in(scratch);
   ProcessRecords records;
@@ -104,7 +104,7 @@ TEST_CASE("what has ended is not found, and a place is cleared by who had it alo
   ended_by(child);
 }
 
-TEST_CASE("there is room for more services while records are kept") {
+TEST_CASE("there is room for more services while records are kept", "[other-processes]") {
   const ScratchDir scratch;
   const RunDir run_dir = run_dir_in(scratch);
   ProcessRecords records;
@@ -130,7 +130,7 @@ TEST_CASE("a child whose runtime is gone does not go on") {
   CHECK(record->enter(getppid()));
 }
 
-TEST_CASE("records of another boot, another build, or that are damaged, are of nobody") {
+TEST_CASE("records of another boot, another build, or that are damaged, are of nobody", "[other-processes]") {
   const ScratchDir scratch;
   const RunDir run_dir = run_dir_in(scratch);
   pid_t child = 0;
@@ -178,7 +178,7 @@ TEST_CASE("a number that a stranger has got is nobody's survivor") {
   CHECK(survivors({record}).empty());
 }
 
-TEST_CASE("survivors end in stop order, each by its own signal, with what they have left") {
+TEST_CASE("survivors end in stop order, each by its own signal, with what they have left", "[other-processes]") {
   const ScratchDir scratch;
   const RunDir run_dir = run_dir_in(scratch);
   ProcessRecords records;
