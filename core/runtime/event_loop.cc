@@ -19,6 +19,7 @@ namespace {
 
 // ev.h's macros cast freely; the casts are kept to this function.
 ev_io* io(std::byte* storage) { return std::launder(reinterpret_cast<ev_io*>(storage)); }
+
 int wanted(Readiness interest) { return (interest.readable ? EV_READ : 0) | (interest.writable ? EV_WRITE : 0); }
 
 // libev aborts where it cannot allocate. It gets memory at start-up and when a higher descriptor than ever is watched; a

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 
 #include "core/runtime/proc_listing.h"
 #include "core/runtime/process_tree.h"
+#include "core/runtime/signal_surely.h"
 #include "core/system/descriptor.h"
 #include "core/text.h"
 
@@ -37,17 +37,6 @@ bool is_dead_child(pid_t pid) {
 }
 
 bool belongs(pid_t pid, pid_t session) { return getsid(pid) == session || getpgid(pid) == session; }
-
-// Kills a process if `is_it` holds of it: asked when a descriptor of the process is already there, so that no other one can
-// have got its number in between. Where the kernel has no such descriptor, by number.
-template <typename IsIt>
-bool signal_surely(pid_t pid, int signal, IsIt is_it) {
-  const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-  if (!is_it()) return false;
-  if (process && syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0) return true;
-  if (process && errno != ENOSYS && errno != EPERM) return false;
-  return kill(pid, signal) == 0;
-}
 
 // One walk over the members of the session outside its group; whether there was a living one.
 bool signal_outside_group(pid_t session, int signal) {

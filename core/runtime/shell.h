@@ -164,10 +164,10 @@ class Shell final : public NodeView {
   // shell_processes.cc: children.
   void reap();
   void ended(const Child& child, const siginfo_t& info);
-  Process* process_of(const Child& child);
+  Process* process_of(Slot slot, ChildKind kind);
   void process_ended(Process& process, ChildKind kind, ExitStatus status);
   void no_process(Slot slot, Run run, Role role, int error);
-  ProcessRecord* record_for(Slot slot, ProcessRole role);
+  ProcessRecord* record_for(Slot slot, ProcessRole role, ChildKind kind);
   void forget(const Child& child);
   void spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths);
   bool begin(Process& process, const SpawnRequest& request, Slot slot, Run run, ChildKind kind, int& error);

@@ -41,6 +41,20 @@ Role role_of(ProcessRole role) {
 
 bool is_probe(ProcessRole role) { return role == ProcessRole::ready_probe || role == ProcessRole::health_probe; }
 
+// Where a child is recorded; those that belong to no service, and copiers, are not.
+std::optional<RecordKind> record_kind(ChildKind kind) {
+  switch (kind) {
+    case ChildKind::main:
+    case ChildKind::lock_waiter: return RecordKind::main;
+    case ChildKind::helper: return RecordKind::helper;
+    case ChildKind::probe: return RecordKind::probe;
+    case ChildKind::copier:
+    case ChildKind::reader:
+    case ChildKind::drain: break;
+  }
+  return std::nullopt;
+}
+
 ExitStatus status_of(const siginfo_t& info) {
   ExitStatus status;
   status.kind = info.si_code == CLD_EXITED ? ExitStatus::Kind::code : ExitStatus::Kind::signal;
@@ -50,29 +64,14 @@ ExitStatus status_of(const siginfo_t& info) {
 
 }  // namespace
 
-namespace {
-
-RecordKind record_kind(ProcessRole role) {
-  switch (role) {
-    case ProcessRole::main:
-    case ProcessRole::command: return RecordKind::main;
-    case ProcessRole::cleanup:
-    case ProcessRole::stop_command: return RecordKind::helper;
-    case ProcessRole::ready_probe:
-    case ProcessRole::health_probe: return RecordKind::probe;
-  }
-  return RecordKind::main;
-}
-
-}  // namespace
-
 std::string_view Shell::name(Slot slot) const { return supervisor_.name(slot); }
 
 void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   Service& one = service(slot);
   const bool main = role == ProcessRole::main || role == ProcessRole::command;
-  make_places(slot);
-  Process* process = main ? &one.main : is_probe(role) ? one.probe.get() : one.helper.get();
+  const ChildKind kind = main ? ChildKind::main : is_probe(role) ? ChildKind::probe : ChildKind::helper;
+  refresh(slot);
+  Process* process = process_of(slot, kind);
   if (process == nullptr) return no_process(slot, run, role_of(role), ENOMEM);
   SpawnRequest request;
   // CMD has no definition, and no use for one.
@@ -82,7 +81,7 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   request.role = role;
   request.judge_paths = judge_paths;
   request.command = setup_.command;
-  request.record = record_for(slot, role);
+  request.record = record_for(slot, role, kind);
   int error = 0;
   Descriptor ready_write;
   if (role != ProcessRole::command) {
@@ -92,7 +91,6 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   }
   if (role == ProcessRole::main) {
     if (one.status) one.status->clear();
-    refresh(slot);
     if (supervisor_.unit(slot).logger) {
       const auto streams = pipes_.streams(slot);
       if (!streams) return no_process(slot, run, Role::main, streams.error());
@@ -110,7 +108,6 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
       request.ready_fd = ready_write.get();
     }
   }
-  const ChildKind kind = main ? ChildKind::main : is_probe(role) ? ChildKind::probe : ChildKind::helper;
   if (!begin(*process, request, slot, run, kind, error)) return no_process(slot, run, role_of(role), error);
   if (main) one.session = process->pid;
   if (role == ProcessRole::main && one.ready && one.ready->read_end) watch_ready_fd(slot);
@@ -129,7 +126,7 @@ std::span<const pid_t> Shell::children() {
 }
 
 // CMD has no definition: it starts after everything, so it is ended before.
-ProcessRecord* Shell::record_for(Slot slot, ProcessRole role) {
+ProcessRecord* Shell::record_for(Slot slot, ProcessRole role, ChildKind kind) {
   RecordedRule rule{
       .name = name(slot), .level = UINT32_MAX, .stop_signal = SIGTERM, .stop_timeout = setup_.supervisor.stop_deadline};
   if (role != ProcessRole::command) {
@@ -138,7 +135,7 @@ ProcessRecord* Shell::record_for(Slot slot, ProcessRole role) {
     rule.stop_signal = definition.stop_signal;
     rule.stop_timeout = Milliseconds(definition.stop_timeout_ms);
   }
-  return records_.prepare(slot, record_kind(role), rule);
+  return records_.prepare(slot, *record_kind(kind), rule);
 }
 
 // The children, and the sessions that have lost their leaders.
@@ -151,15 +148,7 @@ std::span<const pid_t> Shell::owned() {
 }
 
 void Shell::forget(const Child& child) {
-  switch (child.kind) {
-    case ChildKind::main:
-    case ChildKind::lock_waiter: return records_.clear(child.slot, RecordKind::main, child.pid);
-    case ChildKind::helper: return records_.clear(child.slot, RecordKind::helper, child.pid);
-    case ChildKind::probe: return records_.clear(child.slot, RecordKind::probe, child.pid);
-    case ChildKind::copier:
-    case ChildKind::reader:
-    case ChildKind::drain: return;
-  }
+  if (const auto kind = record_kind(child.kind)) records_.clear(child.slot, *kind, child.pid);
 }
 
 // Forks and watches the child's answer.
@@ -291,7 +280,7 @@ void Shell::reap() {
   for (const siginfo_t& info : std::span(ends).first(count)) {
     // From here on its number may be anybody's: nothing that its end sets off signals it.
     if (const auto child = table_.find(info.si_pid)) {
-      if (Process* process = process_of(*child)) process->reaped = true;
+      if (Process* process = process_of(child->slot, child->kind)) process->reaped = true;
     }
   }
   // What they left behind has become our child before they could be reaped: one look serves for all of them.
@@ -315,9 +304,9 @@ void Shell::reap() {
   if (more) kill(getpid(), SIGCHLD);
 }
 
-Shell::Process* Shell::process_of(const Child& child) {
-  Service& one = service(child.slot);
-  switch (child.kind) {
+Shell::Process* Shell::process_of(Slot slot, ChildKind kind) {
+  Service& one = service(slot);
+  switch (kind) {
     case ChildKind::main: return &one.main;
     case ChildKind::helper: return one.helper.get();
     case ChildKind::probe: return one.probe.get();
@@ -331,7 +320,7 @@ Shell::Process* Shell::process_of(const Child& child) {
 
 void Shell::ended(const Child& child, const siginfo_t& info) {
   Service& one = service(child.slot);
-  if (Process* process = process_of(child)) return process_ended(*process, child.kind, status_of(info));
+  if (Process* process = process_of(child.slot, child.kind)) return process_ended(*process, child.kind, status_of(info));
   switch (child.kind) {
     case ChildKind::main:
     case ChildKind::helper:

@@ -13,6 +13,7 @@
 
 #include "core/runtime/event_loop.h"
 #include "core/runtime/proc_listing.h"
+#include "core/runtime/signal_surely.h"
 #include "core/system/descriptor.h"
 
 namespace hcrc {
@@ -35,42 +36,50 @@ bool is_meant(const FoundRecord& record) {
 
 enum class Part : bool { own_process, everything };
 
-// Calls `each` with every living process of the record, as long as that returns true.
+// Calls `each` with a record and a living process of it, for all of them, as long as that returns true. Goes through /proc
+// once, however many records there are.
 template <typename Each>
-void each_living(const FoundRecord& record, Part part, Each each) {
-  if (!is_meant(record)) return;
+void each_living(std::span<const FoundRecord> records, Part part, Each each) {
+  std::vector<const FoundRecord*> meant;
+  for (const FoundRecord& record : records) {
+    if (is_meant(record)) meant.push_back(&record);
+  }
   if (part == Part::own_process) {
-    const auto stat = stat_of(record.pid);
-    if (stat && stat->alive) each(record.pid);
+    for (const FoundRecord* record : meant) {
+      const auto stat = stat_of(record->pid);
+      if (stat && stat->alive && !each(*record, record->pid)) return;
+    }
     return;
   }
   ProcListing processes;
-  if (!processes.open()) return;
+  if (meant.empty() || !processes.open()) return;
   for (pid_t pid = processes.next(); pid != 0; pid = processes.next()) {
     const auto stat = stat_of(pid);
     if (!stat || !stat->alive) continue;
-    const bool member = pid == record.pid || stat->session == record.pid || stat->group == record.pid;
-    if (member && stat->started >= record.forked_after - 1 && !each(pid)) return;
+    for (const FoundRecord* record : meant) {
+      const bool member = pid == record->pid || stat->session == record->pid || stat->group == record->pid;
+      if (member && stat->started >= record->forked_after - 1 && !each(*record, pid)) return;
+    }
   }
 }
 
-bool lives(const FoundRecord& record, Part part) {
-  bool found = false;
-  each_living(record, part, [&found](pid_t) {
-    found = true;
-    return false;
+// Those of which something lives, in the same order.
+std::vector<FoundRecord> living(std::span<const FoundRecord> records) {
+  std::vector<bool> lives(records.size());
+  each_living(records, Part::everything, [&](const FoundRecord& record, pid_t) {
+    lives[static_cast<std::size_t>(&record - records.data())] = true;
+    return true;
   });
+  std::vector<FoundRecord> found;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (lives[i]) found.push_back(records[i]);
+  }
   return found;
 }
 
-// By a descriptor that was there before the process was looked at (again), so that no other one can have got its number.
-void signal_each(const FoundRecord& record, Part part, int signal) {
-  each_living(record, part, [&](pid_t pid) {
-    const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-    const auto stat = stat_of(pid);
-    if (!stat || !is_meant(record)) return true;
-    if (process && syscall(SYS_pidfd_send_signal, process.get(), signal, nullptr, 0) == 0) return true;
-    if (!process || errno == ENOSYS || errno == EPERM) kill(pid, signal);
+void signal_each(std::span<const FoundRecord> records, Part part, int signal) {
+  each_living(records, part, [&](const FoundRecord& record, pid_t pid) {
+    signal_surely(pid, signal, [&] { return stat_of(pid).has_value() && is_meant(record); });
     return true;
   });
 }
@@ -93,18 +102,16 @@ class Wait {
       std::size_t count = 0;
       bool blind = false;
       bool any = false;
-      for (const FoundRecord& record : records) {
-        each_living(record, part, [&](pid_t pid) {
-          any = true;
-          if (count == processes.size()) return false;
-          processes[count].reset(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-          blind = blind || !processes[count];
-          if (!processes[count]) return true;
-          polled[count] = {.fd = processes[count].get(), .events = POLLIN, .revents = 0};
-          ++count;
-          return true;
-        });
-      }
+      each_living(records, part, [&](const FoundRecord&, pid_t pid) {
+        any = true;
+        if (count == processes.size()) return false;
+        processes[count].reset(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+        blind = blind || !processes[count];
+        if (!processes[count]) return true;
+        polled[count] = {.fd = processes[count].get(), .events = POLLIN, .revents = 0};
+        ++count;
+        return true;
+      });
       if (!any) return true;
       const Instant now = EventLoop::now();
       if (now >= end || (end == end_of_time && stop_asked_)) return false;
@@ -129,10 +136,7 @@ void tell(Console& console, const FoundRecord& record, std::string_view what) {
 
 }  // namespace
 
-std::vector<FoundRecord> survivors(std::vector<FoundRecord> records) {
-  std::erase_if(records, [](const FoundRecord& record) { return !lives(record, Part::everything); });
-  return records;
-}
+std::vector<FoundRecord> survivors(std::span<const FoundRecord> records) { return living(records); }
 
 void end_survivors(std::vector<FoundRecord> survivors, Milliseconds deadline, Console& console) {
   if (survivors.empty()) return;
@@ -148,26 +152,19 @@ void end_survivors(std::vector<FoundRecord> survivors, Milliseconds deadline, Co
     rest = rest.subspan(level.size());
     const Milliseconds longest = std::ranges::max(level, {}, &FoundRecord::stop_timeout).stop_timeout;
     const Instant kill_at = std::min(end, EventLoop::now() + longest);
-    for (const FoundRecord& record : level) {
-      signal_each(record, Part::own_process, record.stop_signal);
-      signal_each(record, Part::own_process, SIGCONT);
-    }
+    for (const FoundRecord& record : level) signal_each({&record, 1}, Part::own_process, record.stop_signal);
+    signal_each(level, Part::own_process, SIGCONT);
     if (wait.for_end_of(level, Part::own_process, kill_at)) {
-      for (const FoundRecord& record : level) {
-        signal_each(record, Part::everything, SIGTERM);
-        signal_each(record, Part::everything, SIGCONT);
-      }
+      signal_each(level, Part::everything, SIGTERM);
+      signal_each(level, Part::everything, SIGCONT);
     }
     if (wait.for_end_of(level, Part::everything, kill_at)) continue;
-    for (const FoundRecord& record : level) {
-      if (!lives(record, Part::everything)) continue;
-      tell(console, record, " did not end in time: SIGKILL");
-      signal_each(record, Part::everything, SIGKILL);
-    }
+    for (const FoundRecord& record : living(level)) tell(console, record, " did not end in time: SIGKILL");
+    signal_each(level, Part::everything, SIGKILL);
     constexpr Milliseconds killed_within(1'000);
     if (wait.for_end_of(level, Part::everything, EventLoop::now() + killed_within)) continue;
-    for (const FoundRecord& record : level) {
-      if (lives(record, Part::everything)) tell(console, record, " survives SIGKILL: nothing is started while it is there");
+    for (const FoundRecord& record : living(level)) {
+      tell(console, record, " survives SIGKILL: nothing is started while it is there");
     }
     wait.for_end_of(level, Part::everything, end_of_time);
   }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <span>
+#include <vector>
 
 #include "core/runtime/console.h"
 #include "core/runtime/process_records.h"
@@ -13,7 +14,7 @@
 namespace hcrc {
 
 // Those of the records whose process lives still, or left something in its session; each verified by its start time.
-std::vector<FoundRecord> survivors(std::vector<FoundRecord> records);
+std::vector<FoundRecord> survivors(std::span<const FoundRecord> records);
 
 // Ends them as a stop would: from the highest level down, the own process of each by its stop signal, then the rest of its
 // session by SIGTERM, and all by SIGKILL after the stop timeout; SIGKILL at once when `deadline` is over. Waits until all

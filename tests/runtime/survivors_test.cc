@@ -175,7 +175,7 @@ TEST_CASE("a number that a stranger has got is nobody's survivor") {
                      .stop_signal = SIGTERM,
                      .stop_timeout = Milliseconds(10),
                      .name = "web"};
-  CHECK(survivors({record}).empty());
+  CHECK(survivors({&record, 1}).empty());
 }
 
 TEST_CASE("survivors end in stop order, each by its own signal, with what they have left", "[other-processes]") {
