@@ -27,10 +27,11 @@ using Items = std::vector<Item>;
 
 // What a key's ValueKind is read into:
 //   bool                 boolean
-//   std::int64_t         choice (its index), octal, integer, decimal, attempts (-1: unlimited), duration, signal
+//   std::int64_t         choice (its index), octal, integer, decimal, count (-1: unlimited), duration, signal
 //   std::string          text
 //   Template             path, account, tcp_address, http_address
-//   Items                everything else: lists and tables; `service` is a list of one
+//   Items                everything else: lists and tables; `service` and `size` are lists of one, `cpu_share` is quota and
+//                        period
 //   std::monostate       the value is wrong, which has been said: whoever looks at the key knows that it was meant to be
 //   there
 using Value = std::variant<std::monostate, bool, std::int64_t, std::string, Template, Items>;

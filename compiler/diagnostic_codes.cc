@@ -63,7 +63,8 @@ follow a `[table]` belong to that table: keys of the service itself stand above 
     delay = "2s"       # right, as are "250ms", "5m", "24h", "1h30m")"},
     {Code::bad_quantity, "E024", "this is no duration or size",
      R"(Durations are numbers with `ms`, `s`, `m`, `h`, `d`, the long ones first: `250ms`, `2s`, `1h30m`. Sizes are a number with
-`K`, `M`, `G` or `T`, powers of two: `16M`.)"},
+`K`, `M`, `G` or `T`, powers of two: `16M`. A share of the processors is a percentage of one of them, `50%` or `250%`, or
+microseconds in each period of microseconds, `50000 100000`.)"},
     {Code::out_of_range, "E025", "the value is out of range", R"(The note says the least and the most that the key takes.)"},
     {Code::unknown_choice, "E026", "this is none of the words that the key takes",
      R"(The key takes one of a few words; the note lists them.)"},

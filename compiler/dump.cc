@@ -142,6 +142,12 @@ Text environment(const Service& service) {
   return lines;
 }
 
+// Of [resources].
+template <typename Written>
+Text at_most(std::uint64_t value, Written written) {
+  return value == Resources::none ? std::nullopt : Text(written());
+}
+
 // One word of a few, by its number.
 template <typename Choice>
 Text choice(Key key, Choice value) {
@@ -232,6 +238,15 @@ Text value(Key key, const FoldedDefinition& definition, const Service& s) {
     case Key::limits_stack: return limit(s, LimitKind::stack);
     case Key::security_no_new_privileges: return flag(s.no_new_privileges);
     case Key::security_capabilities: return capabilities(s.capabilities);
+    case Key::resources_memory_max:
+      return at_most(s.resources.memory_max, [&] { return toml_text(format_size(s.resources.memory_max)); });
+    case Key::resources_cpu_max:
+      return at_most(s.resources.cpu_max_quota_us, [&] {
+        return toml_text(
+            format_cpu_share({.quota_us = s.resources.cpu_max_quota_us, .period_us = s.resources.cpu_max_period_us}));
+      });
+    case Key::resources_pids_max: return at_most(s.resources.pids_max, [&] { return std::to_string(s.resources.pids_max); });
+    case Key::resources_required: return flag(s.resources.required);
     case Key::node_override:
     case Key::node_stop_deadline:
     case Key::node_socket_group: return std::nullopt;

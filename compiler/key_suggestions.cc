@@ -92,6 +92,15 @@ constexpr auto foreign_names = std::to_array<ForeignName>({
     {"capadd", "security", "capabilities"},
     {"nonewprivileges", "security", "no-new-privileges"},
     {"limitnofile", "limits", "nofile"},
+    {"cgroup", "resources", ""},
+    {"memory", "resources", "memory-max"},
+    {"memorymax", "resources", "memory-max"},
+    {"memorylimit", "resources", "memory-max"},
+    {"memlimit", "resources", "memory-max"},
+    {"cpus", "resources", "cpu-max"},
+    {"cpuquota", "resources", "cpu-max"},
+    {"tasksmax", "resources", "pids-max"},
+    {"pidslimit", "resources", "pids-max"},
 });
 
 const ForeignName* foreign_name(std::string_view name) {

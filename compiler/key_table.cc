@@ -88,8 +88,7 @@ constexpr auto table = std::to_array<KeyRow>({
      "which ends it is restarted after: of a longrun always, of a "
      "oneshot never",
      0, 0, policies},
-    {Key::restart_attempts, "restart", "attempts", K::attempts, LO, "5", "restarts after the first start", 0,
-     bounds::attempts},
+    {Key::restart_attempts, "restart", "attempts", K::count, LO, "5", "restarts after the first start", 0, bounds::attempts},
     {Key::restart_delay, "restart", "delay", K::duration, LO, R"("1s")", "the wait before the first restart in a row", 0,
      longest},
     {Key::restart_factor, "restart", "factor", K::decimal, LO, "2", "what each wait grows by", bounds::factor_milli_min,
@@ -125,6 +124,14 @@ constexpr auto table = std::to_array<KeyRow>({
     {Key::security_no_new_privileges, "security", "no-new-privileges", K::boolean, LOP, "false",
      "whether no program it runs may gain privileges"},
     {Key::security_capabilities, "security", "capabilities", K::capabilities, LOP, "", "the capabilities that it keeps"},
+
+    {Key::resources_memory_max, "resources", "memory-max", K::size, LOP, "",
+     "how much memory its processes may have in all"},
+    {Key::resources_cpu_max, "resources", "cpu-max", K::cpu_share, LOP, "", "how much of the processors they may use"},
+    {Key::resources_pids_max, "resources", "pids-max", K::count, LOP, "", "how many processes and threads they may be", 1,
+     bounds::pids_max},
+    {Key::resources_required, "resources", "required", K::boolean, LOP, "false",
+     "whether it must not start where these cannot be set"},
 
     {Key::node_override, "", "override", K::choice, N, "", "how it changes the settings of an earlier folder", 0, 0,
      overrides},

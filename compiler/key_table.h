@@ -87,6 +87,10 @@ enum class Key : std::uint8_t {
   limits_stack,
   security_no_new_privileges,
   security_capabilities,
+  resources_memory_max,
+  resources_cpu_max,
+  resources_pids_max,
+  resources_required,
   // Of node.toml.
   node_override,
   node_stop_deadline,
@@ -102,7 +106,7 @@ enum class ValueKind : std::uint8_t {
   octal,           // a number in octal digits
   integer,         // a number from `least` to `most`
   decimal,         // a number with up to 3 decimals: thousandths, from `least` to `most` thousandths
-  attempts,        // a number, or "unlimited"
+  count,           // a number from `least` to `most`, or "unlimited"
   duration,        // milliseconds from `least` to `most`
   codes,           // a list of exit codes
   signal,          // a signal's number
@@ -122,6 +126,8 @@ enum class ValueKind : std::uint8_t {
   literals,        // a table of those with plain texts
   limit,           // a number, size, "unlimited", or a table of soft and hard
   capabilities,    // a list of capabilities: their numbers
+  size,            // bytes, or "unlimited"
+  cpu_share,       // how much of the processors, or "unlimited": quota and period
 };
 
 // Which definitions have a key.

@@ -115,7 +115,7 @@ std::string value_schema(const KeyRow& row) {
     case ValueKind::integer: return integer(row.least, row.most);
     case ValueKind::decimal:
       return number("number", static_cast<double>(row.least) / 1'000, static_cast<double>(row.most) / 1'000);
-    case ValueKind::attempts: return any_of({integer(row.least, row.most), R"({"const":"unlimited"})"});
+    case ValueKind::count: return any_of({integer(row.least, row.most), R"({"const":"unlimited"})"});
     case ValueKind::duration:
       return object({{"type", "\"string\""},
                      {"minLength", "2"},
@@ -140,6 +140,8 @@ std::string value_schema(const KeyRow& row) {
     case ValueKind::variables:
     case ValueKind::literals: return variables();
     case ValueKind::limit: return limit();
+    case ValueKind::size: return any_of({R"({"const":"unlimited"})", matching("^[0-9]+[BKMGT]$")});
+    case ValueKind::cpu_share: return any_of({R"({"const":"unlimited"})", matching("^([0-9]+%|[0-9]+ [0-9]+)$")});
     case ValueKind::capabilities: return list_of(names(all_capability_names, 4));
   }
   return "{}";

@@ -148,6 +148,18 @@ void fill_limits(const Source& source, std::vector<Limit>& limits) {
   }
 }
 
+void fill_resources(const Source& source, Resources& resources) {
+  if (const Items& size = source.items(Key::resources_memory_max); !size.empty()) resources.memory_max = size.front().number;
+  if (const Items& share = source.items(Key::resources_cpu_max); !share.empty()) {
+    resources.cpu_max_quota_us = share.front().number;
+    resources.cpu_max_period_us = share.back().number;
+  }
+  std::int64_t pids = -1;
+  source.number_into(Key::resources_pids_max, pids);
+  resources.pids_max = pids < 0 ? Resources::none : static_cast<std::uint64_t>(pids);
+  source.into(Key::resources_required, resources.required);
+}
+
 void fill_process(const Source& source, Service& service) {
   source.into(Key::command, service.command);
   source.into(Key::lock, service.lock);
@@ -194,6 +206,7 @@ Service service_of(const Definition& definition) {
   source.into(Key::schedule_at_start, service.schedule.at_start);
   source.into(Key::schedule_jitter, service.schedule.jitter);
   fill_limits(source, service.limits);
+  fill_resources(source, service.resources);
   return service;
 }
 

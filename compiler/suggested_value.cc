@@ -153,7 +153,7 @@ std::optional<std::string> suggested_value(const KeyRow& row, const SyntaxTree& 
   switch (row.kind) {
     case ValueKind::boolean: return boolean(node);
     case ValueKind::integer:
-    case ValueKind::attempts: return number(node);
+    case ValueKind::count: return number(node);
     case ValueKind::decimal: return decimal(node);
     case ValueKind::octal: return octal(node);
     case ValueKind::codes: return list_of(node.kind == NodeKind::integer ? plain(node) : number(node));
@@ -181,7 +181,9 @@ std::optional<std::string> suggested_value(const KeyRow& row, const SyntaxTree& 
     case ValueKind::http_address:
     case ValueKind::variables:
     case ValueKind::literals:
-    case ValueKind::limit: return std::nullopt;
+    case ValueKind::limit:
+    case ValueKind::size:
+    case ValueKind::cpu_share: return std::nullopt;
   }
   return std::nullopt;
 }

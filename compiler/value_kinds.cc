@@ -10,8 +10,7 @@ KindText kind_text(ValueKind kind) {
     case ValueKind::octal: return {"octal", "an octal number in quotes", R"("022")", "octal digits in quotes"};
     case ValueKind::integer: return {"integer", "a whole number", "5", ""};
     case ValueKind::decimal: return {"number", "a number", "1.5", "a number with at most 3 decimals"};
-    case ValueKind::attempts:
-      return {"attempts", "a whole number or \"unlimited\"", "5", "a whole number, or `\"unlimited\"`"};
+    case ValueKind::count: return {"count", "a whole number or \"unlimited\"", "5", "a whole number, or `\"unlimited\"`"};
     case ValueKind::duration:
       return {
           "duration", "a duration", R"("2s")",
@@ -65,6 +64,16 @@ KindText kind_text(ValueKind kind) {
     case ValueKind::capabilities:
       return {"capabilities", "a list of capabilities", R"(["CAP_CHOWN"])",
               "a list of names as in capabilities(7), with or without `CAP_`"};
+    case ValueKind::size:
+      return {"size", "a size or \"unlimited\"", R"("512M")",
+              "a text with a unit, in powers of two: `\"64M\"`, `\"2G\"`; or `\"unlimited\"`. A bare number is an error "
+              "that says "
+              "which unit to add"};
+    case ValueKind::cpu_share:
+      return {"share of processors", "a share of the processors or \"unlimited\"", R"("50%")",
+              "a percentage of one processor, `\"50%\"`, `\"250%\"`; as the kernel's cpu.max has it, microseconds in each "
+              "period "
+              "of microseconds, `\"50000 100000\"`; or `\"unlimited\"`"};
   }
   return {};
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_map>
 #include <utility>
 
@@ -21,6 +22,16 @@ bool is_alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <
 bool is_instance_name(std::string_view name) {
   return name.size() <= bounds::name_bytes &&
          std::ranges::all_of(name, [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
+}
+
+constexpr std::string_view cpu_share_note =
+    R"(it is a percentage of one processor, "50%" or "250%", or microseconds in each period, "50000 100000")";
+
+// The number that was written, with a unit.
+std::string unit_of_size(const KeyRow& row, std::string_view number) {
+  if (number.empty() || number.size() > 12 || number.starts_with('-')) return R"(write "512M" or "2G")";
+  return fmt::format("write {} = \"{}M\" for mebibytes; \"{}K\", \"{}G\" and \"{}B\" are other sizes", row.name, number,
+                     number, number, number);
 }
 
 bool is_variable_name(std::string_view name) {
@@ -167,6 +178,10 @@ bool ValueReader::limit_number(const KeyRow& row, const SyntaxNode& node, Item& 
     item.number = static_cast<std::uint64_t>(node.integer);
     return true;
   }
+  return size_number(row, node, item);
+}
+
+bool ValueReader::size_number(const KeyRow& row, const SyntaxNode& node, Item& item) {
   if (!filled_text(row, node)) return false;
   if (node.text == "unlimited") {
     item.number = Limit::unlimited;
@@ -177,7 +192,13 @@ bool ValueReader::limit_number(const KeyRow& row, const SyntaxNode& node, Item& 
     item.number = *size;
     return true;
   }
+  if (size.error() == UnitError::too_large) {
+    diagnostics_.add(Code::out_of_range, node.place, fmt::format("{} is out of range", text(row)),
+                     {{std::string(advice_for_size(size.error()))}});
+    return false;
+  }
   const bool bare = size.error() == UnitError::bare_number;
+  const bool may_be_bare = row.kind == ValueKind::limit;
   if (const auto meant = bare ? std::nullopt : suggested_size(node.text)) {
     diagnostics_.add(Code::bad_quantity, node.place, fmt::format("{} is no size", in_quotes(node.text)),
                      {{fmt::format("write \"{}\": sizes are powers of two", *meant)}});
@@ -185,9 +206,62 @@ bool ValueReader::limit_number(const KeyRow& row, const SyntaxNode& node, Item& 
   }
   diagnostics_.add(bare ? Code::missing_unit : Code::bad_quantity, node.place,
                    bare ? fmt::format("{} has no unit", text(row)) : fmt::format("{} is no size", in_quotes(node.text)),
-                   {{bare ? "a number stands without quotes; a size has a unit: \"16K\", \"16M\", \"1G\""
-                          : "it is a number without quotes, a size such as \"16M\", or \"unlimited\""}});
+                   {{bare && may_be_bare ? "a number stands without quotes; a size has a unit: \"16K\", \"16M\", \"1G\""
+                     : bare              ? unit_of_size(row, node.text)
+                     : may_be_bare       ? "it is a number without quotes, a size such as \"16M\", or \"unlimited\""
+                                         : "it is a size such as \"16M\", or \"unlimited\""}});
   return false;
+}
+
+Value ValueReader::size(const KeyRow& row, const SyntaxNode& node) {
+  if (node.kind == NodeKind::integer || node.kind == NodeKind::real) {
+    const std::string number = node.kind == NodeKind::integer ? std::to_string(node.integer) : std::string();
+    diagnostics_.add(Code::missing_unit, node.place, fmt::format("{} has no unit", text(row)),
+                     {{unit_of_size(row, number)}});
+    return {};
+  }
+  Item item{.name = {}, .text = {}, .place = node.place, .name_place = {}};
+  if (!size_number(row, node, item)) return {};
+  if (item.number > 0) return Items{std::move(item)};
+  diagnostics_.add(Code::out_of_range, node.place, fmt::format("{} is out of range", text(row)),
+                   {{"it is more than nothing; no limit is written \"unlimited\""}});
+  return {};
+}
+
+Value ValueReader::cpu_share(const KeyRow& row, const SyntaxNode& node) {
+  const auto no_unit = [&](const std::string& number) {
+    diagnostics_.add(Code::missing_unit, node.place, fmt::format("{} has no unit", text(row)),
+                     {{number.empty() ? std::string(cpu_share_note) : fmt::format("{}; {}", number, cpu_share_note)}});
+    return Value();
+  };
+  if (node.kind == NodeKind::real && node.real > 0 && node.real < 1'000) {
+    return no_unit(fmt::format("write {} = \"{}%\" for {} processors", row.name, std::llround(node.real * 100), node.real));
+  }
+  if (node.kind == NodeKind::integer || node.kind == NodeKind::real) return no_unit({});
+  if (!filled_text(row, node)) return {};
+  Item quota{.name = {}, .text = {}, .place = node.place, .name_place = {}};
+  Item period = quota;
+  const auto share = node.text == "unlimited" ? CpuShare{.quota_us = Resources::none} : parse_cpu_share(node.text);
+  if (!share) {
+    switch (share.error()) {
+      case UnitError::empty:
+      case UnitError::bare_number: return no_unit({});
+      case UnitError::malformed:
+        diagnostics_.add(Code::bad_quantity, node.place,
+                         fmt::format("{} is no share of the processors", in_quotes(node.text)),
+                         {{std::string(cpu_share_note)}});
+        break;
+      case UnitError::too_large:
+        diagnostics_.add(
+            Code::out_of_range, node.place, fmt::format("{} is out of range", text(row)),
+            {{"the quota is from 1000 microseconds (1%) to 100000%, the period from 1000 to 1000000 microseconds"}});
+        break;
+    }
+    return {};
+  }
+  quota.number = share->quota_us;
+  period.number = share->period_us;
+  return Items{std::move(quota), std::move(period)};
 }
 
 Value ValueReader::limit(const KeyRow& row, const SyntaxNode& node) {

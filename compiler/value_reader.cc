@@ -102,7 +102,7 @@ Value ValueReader::read(const KeyRow& row, const SyntaxNode& node) {
       return {};
     case ValueKind::integer: return integer(row, node);
     case ValueKind::decimal: return decimal(row, node);
-    case ValueKind::attempts: return attempts(row, node);
+    case ValueKind::count: return count(row, node);
     case ValueKind::choice: return choice(row, node);
     case ValueKind::octal: return octal(row, node);
     case ValueKind::duration: return duration(row, node);
@@ -116,6 +116,8 @@ Value ValueReader::read(const KeyRow& row, const SyntaxNode& node) {
     case ValueKind::variables:
     case ValueKind::literals: return variables(row, node);
     case ValueKind::limit: return limit(row, node);
+    case ValueKind::size: return size(row, node);
+    case ValueKind::cpu_share: return cpu_share(row, node);
     case ValueKind::service: {
       Item item{.name = node.text, .text = {}, .place = node.place, .name_place = {}};
       return filled_text(row, node) ? Value(Items{std::move(item)}) : Value();
@@ -173,12 +175,12 @@ Value ValueReader::decimal(const KeyRow& row, const SyntaxNode& node) {
   return thousandths;
 }
 
-Value ValueReader::attempts(const KeyRow& row, const SyntaxNode& node) {
+Value ValueReader::count(const KeyRow& row, const SyntaxNode& node) {
   if (node.kind == NodeKind::integer) return integer(row, node);
   if (node.kind == NodeKind::text && node.text == "unlimited") return std::int64_t{-1};
   if (node.kind == NodeKind::text) {
     diagnostics_.add(Code::unknown_choice, node.place, fmt::format("{} cannot be {}", text(row), in_quotes(node.text)),
-                     {{fmt::format(R"(write attempts = {}: a whole number without quotes, or "unlimited")",
+                     {{fmt::format(R"(write {} = {}: a whole number without quotes, or "unlimited")", row.name,
                                    suggested_value(row, tree_, node).value_or("5"))}});
   } else {
     wrong_type(row, node);

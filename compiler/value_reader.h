@@ -26,7 +26,7 @@ class ValueReader {
  private:
   Value integer(const KeyRow& row, const SyntaxNode& node);
   Value decimal(const KeyRow& row, const SyntaxNode& node);
-  Value attempts(const KeyRow& row, const SyntaxNode& node);
+  Value count(const KeyRow& row, const SyntaxNode& node);
   Value choice(const KeyRow& row, const SyntaxNode& node);
   Value octal(const KeyRow& row, const SyntaxNode& node);
   Value duration(const KeyRow& row, const SyntaxNode& node);
@@ -36,11 +36,14 @@ class ValueReader {
   Value words(const KeyRow& row, const SyntaxNode& node);
   Value variables(const KeyRow& row, const SyntaxNode& node);
   Value limit(const KeyRow& row, const SyntaxNode& node);
+  Value size(const KeyRow& row, const SyntaxNode& node);
+  Value cpu_share(const KeyRow& row, const SyntaxNode& node);
 
   // Each is false, with a diagnostic, where the element is wrong.
   bool element(const KeyRow& row, const SyntaxNode& node, Item& item);
   bool exit_code(const KeyRow& row, const SyntaxNode& node, Item& item);
   bool limit_number(const KeyRow& row, const SyntaxNode& node, Item& item);
+  bool size_number(const KeyRow& row, const SyntaxNode& node, Item& item);
   bool usable_text(const KeyRow& row, const SyntaxNode& node);
   bool filled_text(const KeyRow& row, const SyntaxNode& node);
   bool template_text(const SyntaxNode& node, Template& text);

@@ -15,6 +15,11 @@ inline constexpr std::size_t stdin_bytes = 64u << 10;  // [stdin] text or file
 inline constexpr std::int64_t duration_ms =
     315'360'000'000;  // ten years: sums of a few hundred still fit 64 bits of nanoseconds
 inline constexpr std::uint32_t attempts = 1'000'000;
+inline constexpr std::int64_t pids_max = 4'194'304;             // the most that pid_max may be (proc_sys_kernel(5))
+inline constexpr std::uint64_t cpu_quota_us_min = 1'000;        // what the kernel takes for cpu.max
+inline constexpr std::uint64_t cpu_quota_us_max = 100'000'000;  // a thousand processors
+inline constexpr std::uint64_t cpu_period_us_min = 1'000;
+inline constexpr std::uint64_t cpu_period_us_max = 1'000'000;
 inline constexpr std::uint32_t factor_milli_min = 1'000;
 inline constexpr std::uint32_t factor_milli_max = 100'000;
 

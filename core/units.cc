@@ -1,6 +1,9 @@
 #include "core/units.h"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
+#include <optional>
 #include <span>
 
 #include "core/bounds.h"
@@ -66,6 +69,43 @@ std::expected<Milliseconds, UnitError> parse_duration(std::string_view text) {
 
 std::expected<std::uint64_t, UnitError> parse_size(std::string_view text) {
   return parse(text, size_units, most_bytes, false);
+}
+
+std::expected<CpuShare, UnitError> parse_cpu_share(std::string_view text) {
+  if (text.empty()) return std::unexpected(UnitError::empty);
+  const auto number = [](std::string_view digits) -> std::optional<std::uint64_t> {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    // Its range is looked at below: what does not fit is above it.
+    if (error == std::errc::result_out_of_range) value = UINT64_MAX / 1'000;
+    return digits.empty() || end != digits.data() + digits.size() || error == std::errc::invalid_argument
+               ? std::nullopt
+               : std::optional(std::min(value, UINT64_MAX / 1'000));
+  };
+  CpuShare share;
+  if (text.ends_with('%')) {
+    const auto percent = number(text.substr(0, text.size() - 1));
+    if (!percent) return std::unexpected(UnitError::malformed);
+    share.quota_us = *percent * 1'000;
+  } else {
+    const std::size_t blank = text.find(' ');
+    const auto quota = number(text.substr(0, blank));
+    if (quota && blank == std::string_view::npos) return std::unexpected(UnitError::bare_number);
+    const auto period = blank == std::string_view::npos ? std::nullopt : number(text.substr(blank + 1));
+    if (!quota || !period) return std::unexpected(UnitError::malformed);
+    share = {.quota_us = *quota, .period_us = *period};
+  }
+  const bool in_range = share.quota_us >= bounds::cpu_quota_us_min && share.quota_us <= bounds::cpu_quota_us_max &&
+                        share.period_us >= bounds::cpu_period_us_min && share.period_us <= bounds::cpu_period_us_max;
+  if (!in_range) return std::unexpected(UnitError::too_large);
+  return share;
+}
+
+std::string format_cpu_share(CpuShare share) {
+  if (share.period_us == CpuShare().period_us && share.quota_us % 1'000 == 0) {
+    return std::to_string(share.quota_us / 1'000) + "%";
+  }
+  return std::to_string(share.quota_us) + " " + std::to_string(share.period_us);
 }
 
 std::string format_duration(Milliseconds duration) {

@@ -20,6 +20,18 @@ enum class UnitError : std::uint8_t { empty, bare_number, malformed, too_large }
 // A whole text such as `16M`: bytes, K, M, G or T in powers of two. At most 2^63.
 [[nodiscard]] std::expected<std::uint64_t, UnitError> parse_size(std::string_view text);
 
+// How much of the processors: microseconds of them in each period, over all of them together.
+struct CpuShare {
+  std::uint64_t quota_us = 0;
+  std::uint64_t period_us = 100'000;
+};
+
+// A percentage of one processor, `50%` or `250%`, or cpu.max's own form (cgroup v2), `50000 100000`. A lone number has no
+// unit; what is out of the kernel's range (bounds.h) is too_large, on either side.
+[[nodiscard]] std::expected<CpuShare, UnitError> parse_cpu_share(std::string_view text);
+// The shortest text that is read as the same.
+std::string format_cpu_share(CpuShare share);
+
 // The shortest text that parse_duration reads as the same: `5m3s`, `0ms`, `1s500ms`.
 std::string format_duration(Milliseconds duration);
 // The same for sizes: `16M`, `1536B`.

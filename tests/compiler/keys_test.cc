@@ -143,6 +143,11 @@ const std::map<Key, Example>& examples() {
        {R"("unlimited")", HOLDS(s.limits == std::vector<Limit>({{LimitKind::stack, Limit::unlimited, Limit::unlimited}}))}},
       {Key::security_no_new_privileges, {"true", HOLDS(s.no_new_privileges)}},
       {Key::security_capabilities, {R"(["CHOWN", "CAP_NET_BIND_SERVICE"])", HOLDS(s.capabilities == (1u | 1u << 10))}},
+      {Key::resources_memory_max, {R"("512M")", HOLDS(s.resources == Resources{.memory_max = 512u << 20})}},
+      {Key::resources_cpu_max,
+       {R"("50000 200000")", HOLDS((s.resources == Resources{.cpu_max_quota_us = 50'000, .cpu_max_period_us = 200'000}))}},
+      {Key::resources_pids_max, {"64", HOLDS(s.resources == Resources{.pids_max = 64})}},
+      {Key::resources_required, {"true", HOLDS(s.resources == Resources{.required = true})}},
   };
   return all;
 }
@@ -161,6 +166,14 @@ TEST_CASE("every key of a service reaches the graph") {
     CHECK(example->second.holds(graph, find_service(graph, "s")));
     CHECK(same_again(dump(graph), graph));
   }
+}
+
+TEST_CASE("a limit of resources may be lifted in a later layer, and a share of processors is a percentage") {
+  const auto resources = [](std::string_view value) {
+    return find_service(graph_with("command = [\"x\"]\n[resources]\n" + std::string(value) + "\n"), "s").resources;
+  };
+  CHECK(resources("memory-max = \"unlimited\"\ncpu-max = \"unlimited\"\npids-max = \"unlimited\"") == Resources());
+  CHECK(resources("cpu-max = \"250%\"") == Resources{.cpu_max_quota_us = 250'000, .cpu_max_period_us = 100'000});
 }
 
 TEST_CASE("a default that is written down changes nothing") {

@@ -121,7 +121,13 @@ std::string Generator::value(const KeyRow& row, const Made& made) {
       const auto number = row.least + static_cast<std::int64_t>(below(static_cast<std::uint64_t>(row.most - row.least + 1)));
       return fmt::format("{}.{:03}", number / 1'000, number % 1'000);
     }
-    case ValueKind::attempts: limited_ = chance(50); return limited_ ? std::to_string(below(8)) : R"("unlimited")";
+    case ValueKind::count: {
+      const bool limited = chance(50);
+      if (row.key == Key::restart_attempts) limited_ = limited;
+      return limited ? std::to_string(row.least + static_cast<std::int64_t>(below(8))) : R"("unlimited")";
+    }
+    case ValueKind::size: return one_of<std::string>({R"("1B")", R"("16M")", R"("unlimited")", R"("8388607T")"});
+    case ValueKind::cpu_share: return one_of<std::string>({R"("1%")", R"("250%")", R"("unlimited")", R"("1001 1000000")"});
     case ValueKind::duration:
       if (row.key == Key::restart_max_delay) return fmt::format("\"{}s\"", 1 + below(100));
       return fmt::format("\"{}ms\"", 1 + below(chance(50) ? 1'000 : 10'000'000));

@@ -76,6 +76,32 @@ TEST_CASE("the largest duration and size, and one more") {
   CHECK(size_error("99999999999999999999999999999999T") == UnitError::too_large);
 }
 
+TEST_CASE("a share of the processors is a percentage, or a quota and its period") {
+  const auto share = [](std::string_view text) -> std::string {
+    const auto parsed = parse_cpu_share(text);
+    if (!parsed) return std::to_string(static_cast<int>(parsed.error()));
+    return std::to_string(parsed->quota_us) + "/" + std::to_string(parsed->period_us) + " " + format_cpu_share(*parsed);
+  };
+  const auto refused = [](UnitError error) { return std::to_string(static_cast<int>(error)); };
+  CHECK(share("50%") == "50000/100000 50%");
+  CHECK(share("250%") == "250000/100000 250%");
+  CHECK(share("50000 100000") == "50000/100000 50%");
+  CHECK(share("1001 1000000") == "1001/1000000 1001 1000000");
+  CHECK(share("100000%") == "100000000/100000 100000%");
+  for (const std::string_view text :
+       {"0%", "100001%", "99999999999999999999999%", "999 100000", "1000 999", "1000 1000001"}) {
+    INFO(text);
+    CHECK(share(text) == refused(UnitError::too_large));
+  }
+  for (const std::string_view text :
+       {"%", "-5%", "+5%", "5 %", "max 100000", "50000  100000", "50000 100000 ", "1.5%", " 5%"}) {
+    INFO(text);
+    CHECK(share(text) == refused(UnitError::malformed));
+  }
+  CHECK(share("") == refused(UnitError::empty));
+  CHECK(share("2") == refused(UnitError::bare_number));
+}
+
 TEST_CASE("what is formatted is read as the same") {
   CHECK(format_duration(Milliseconds(0)) == "0ms");
   CHECK(format_duration(Milliseconds(303'000)) == "5m3s");
