@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -35,11 +36,17 @@ constexpr std::size_t environment_file_bytes = 1u << 20;
 // The lock's number: above what shells use for redirections, low enough for every limit.
 constexpr int first_lock_number = 10;
 
+// The slow way into a cgroup: a process that is there already moves. The errno; 0: it has.
+int join_cgroup(int folder) {
+  const Descriptor file(openat(folder, "cgroup.procs", O_WRONLY | O_CLOEXEC));
+  return file && write(file.get(), "0", 1) == 1 ? 0 : errno;
+}
+
 class Child {
  public:
   // `answer_fd` changes where it has to make room for another.
-  Child(const SpawnRequest& request, const RuntimeFacts& facts, pid_t runtime_pid, int& answer_fd)
-      : request_(request), facts_(facts), answer_fd_(answer_fd), runtime_pid_(runtime_pid) {}
+  Child(const SpawnRequest& request, const RuntimeFacts& facts, pid_t runtime_pid, int& answer_fd, int cgroup_error)
+      : request_(request), facts_(facts), answer_fd_(answer_fd), runtime_pid_(runtime_pid), cgroup_error_(cgroup_error) {}
 
   // They return only with a failure.
   StartFailure become_command(TerminalRole terminal);
@@ -89,6 +96,7 @@ class Child {
   const RuntimeFacts& facts_;
   int& answer_fd_;
   pid_t runtime_pid_;
+  int cgroup_error_;  // why it is not in its cgroup; 0: it is, or has none
   ResourceLimits limits_;
   std::string directory_ = "/";  // the service's, once it is known
   std::optional<LockFile> lock_;
@@ -333,6 +341,10 @@ StartFailure Child::become_service() {
   auto plan = this->plan();
   if (!plan) return std::move(plan.error());
   std::vector<std::string> notes;
+  if (cgroup_error_ != 0 && service().resources_required != 0) {
+    return {.stage = Stage::cgroup, .error = cgroup_error_, .permanent = false, .detail = {}};
+  }
+  if (cgroup_error_ != 0) notes.push_back(std::string("it is in no cgroup of its own: ") + std::strerror(cgroup_error_));
   if (auto done = set_priorities(); !done) return std::move(done.error());
   limits_.raise(database(), service(), notes);
   if (auto done = assume_identity(plan->identity); !done) return std::move(done.error());
@@ -371,12 +383,13 @@ StartFailure Child::become_command(TerminalRole terminal) {
 }  // namespace
 
 void run_child(const SpawnRequest& request, const RuntimeFacts& facts, pid_t runtime_pid, int answer_fd,
-               TerminalRole terminal) noexcept {
+               TerminalRole terminal, bool in_cgroup) noexcept {
   if (request.record != nullptr && !request.record->enter(runtime_pid)) _exit(exit_unheard);
+  const int cgroup_error = in_cgroup || request.cgroup < 0 ? 0 : join_cgroup(request.cgroup);
   reset_signals();
   StartFailure failure;
   try {
-    Child child(request, facts, runtime_pid, answer_fd);
+    Child child(request, facts, runtime_pid, answer_fd, cgroup_error);
     failure = request.role == ProcessRole::command ? child.become_command(terminal) : child.become_service();
   } catch (...) {  // only want of memory throws here
     failure = {.stage = Stage::memory, .error = ENOMEM, .permanent = false, .detail = {}};

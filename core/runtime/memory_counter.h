@@ -5,26 +5,19 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <string_view>
 
+#include "core/runtime/own_cgroup.h"
 #include "core/system/descriptor.h"
 #include "core/time.h"
 
 namespace hcrc {
 
-// Where the counter of a process is: what /proc/self/cgroup and /proc/self/mountinfo say of it.
-struct MemoryGroup {
-  std::string folder;    // of the cgroup, as mounted here
-  bool unified = false;  // v2
-};
-std::optional<MemoryGroup> memory_group(std::string_view cgroup, std::string_view mountinfo);
-
 class MemoryCounter {
  public:
   // Finds the runtime's own group. Without one, or without /proc, nothing is ever explained.
   void open();
-  void open(const MemoryGroup& group);
+  // Of a group, by a descriptor of its folder. Allocates nothing.
+  void open(int folder, bool unified);
 
   struct Explained {
     std::uint64_t limit = 0;  // bytes; 0: the group has none of its own

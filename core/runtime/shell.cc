@@ -78,6 +78,12 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
   }
   if (!notify_.usable()) supervisor_.without_notify();
   memory_.open();
+  cgroups_.open();
+  cgroups_.prepare_limits(supervisor_.database(), {});
+  if (cgroups_.changes() >= 0) {
+    const auto on_change = [](void* shell, Readiness) { static_cast<Shell*>(shell)->look_for_leftovers(); };
+    cgroup_changes_.start(loop_, cgroups_.changes(), {.readable = true, .writable = false}, on_change, this);
+  }
   // A write to a pipe or socket whose other end is gone is an error to us, never our end.
   ::signal(SIGPIPE, SIG_IGN);
   const auto on_signal = [](void* shell, int signal) {
@@ -133,6 +139,8 @@ int Shell::run() {
   reap();  // children that we were given before our handler stood
   if (!exited_) loop_.run();
   control_.close();
+  // The cgroup of a PID 1 ends with its namespace; whoever made it takes it away.
+  if (!setup_.pid1) cgroups_.close();
   console_.finish(200);
   return exit_code_;
 }
@@ -171,6 +179,7 @@ void Shell::perform(const Effect& effect) {
 
 void Shell::turn_end() {
   if (updating_ && supervisor_.departing() == 0) end_update();
+  if (supervisor_.shutting_down() && !std::exchange(strays_left_to_sweep_, true)) look_for_leftovers();
   if (changed_) {
     changed_ = false;
     control_.poke();
@@ -216,11 +225,11 @@ void Shell::do_it(const effect::SignalLeftovers& effect) {
   Service& one = service(effect.slot);
   if (one.session == 0) return;
   signal_left(one.session, effect.signal, one.main.alive() ? Leader::may_live : Leader::reaped);
-  if (one.main.pid != 0) return;
-  if (!one.leftovers) {
-    one.leftovers = true;
-    ++leftovers_;
+  if (effect.signal == SIGKILL ? in_cgroup(effect.slot) : strays_left(effect.slot)) {
+    cgroups_.signal(name(effect.slot), effect.signal, one.session);
   }
+  if (one.main.pid != 0) return;
+  await_leftovers(effect.slot);
   look_for_leftovers();
 }
 

@@ -22,6 +22,7 @@
 #include "core/bounds.h"
 #include "core/database.h"
 #include "core/event.h"
+#include "core/runtime/cgroups.h"
 #include "core/runtime/console.h"
 #include "core/runtime/control_answers.h"
 #include "core/runtime/control_socket.h"
@@ -115,6 +116,7 @@ class Shell final : public NodeView {
     std::unique_ptr<Process> helper;                               // where there is a stop or a cleanup command
     std::unique_ptr<Process> probe;                                // where [ready] or [health] is exec
     std::unique_ptr<ReadyStream> ready;                            // where [ready] is fd
+    std::unique_ptr<MemoryCounter> memory;                         // where there is a memory-max
     std::unique_ptr<FixedText<bounds::status_text_bytes>> status;  // where it is given a NOTIFY_SOCKET
     std::unique_ptr<Checks> checks;                                // where [ready] or [health] is tcp or http
     std::shared_ptr<const Database> checks_of;                     // the database that they were taken from
@@ -170,6 +172,11 @@ class Shell final : public NodeView {
   ProcessRecord* record_for(Slot slot, ProcessRole role, ChildKind kind);
   void forget(const Child& child);
   void spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths);
+  bool in_cgroup(Slot slot) const { return cgroups_.usable() && slot != supervisor_.command_slot(); }
+  bool strays_left(Slot slot) const;
+  bool anything_left(Slot slot, KnownChildren known) const;
+  void await_leftovers(Slot slot);
+  bool limit(Slot slot, const Descriptor& cgroup, bool first_start, TextWriter& refused);
   bool begin(Process& process, const SpawnRequest& request, Slot slot, Run run, ChildKind kind, int& error);
   void read_answers(Process& process);
   void take_answer(Process& process, const SpawnAnswer& answer);
@@ -199,6 +206,8 @@ class Shell final : public NodeView {
   ProcessRecords records_;
   std::optional<RunDir> run_dir_;
   MemoryCounter memory_;
+  Cgroups cgroups_;
+  FdWatcher cgroup_changes_;
   NotifySocket notify_;
   ControlAnswers answers_;
   ControlServer control_;
@@ -214,6 +223,7 @@ class Shell final : public NodeView {
   std::uint32_t leftovers_ = 0;     // services whose leftovers the supervisor waits for
   bool sweeping_ = false;
   bool changed_ = false;
+  bool strays_left_to_sweep_ = false;
   bool performing_ = false;
   bool orphans_about_ = true;         // when the children at hand were reaped there was one that is nobody's
   Instant look_again_ = end_of_time;  // during the sweep: what is not our child tells nobody of its end

@@ -84,12 +84,21 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   request.record = record_for(slot, role, kind);
   int error = 0;
   Descriptor ready_write;
+  Descriptor cgroup;
   if (role != ProcessRole::command) {
     const auto output = pipes_.output(slot);
     if (!output) return no_process(slot, run, role_of(role), output.error());
     request.output = *output;
   }
   if (role == ProcessRole::main) {
+    cgroup = cgroups_.group(name(slot));
+    request.cgroup = cgroup.get();
+    std::array<char, bounds::story_line_bytes> bytes;
+    TextWriter refused(bytes);
+    if (!limit(slot, cgroup, judge_paths, refused)) {
+      return dispatch(
+          event::StartFailed{.slot = slot, .run = run, .role = Role::main, .permanent = false, .reason = refused.view()});
+    }
     if (one.status) one.status->clear();
     if (supervisor_.unit(slot).logger) {
       const auto streams = pipes_.streams(slot);
@@ -111,6 +120,20 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   if (!begin(*process, request, slot, run, kind, error)) return no_process(slot, run, role_of(role), error);
   if (main) one.session = process->pid;
   if (role == ProcessRole::main && one.ready && one.ready->read_end) watch_ready_fd(slot);
+}
+
+// Sets what the service may have. False where it must not start without; `refused` says why.
+bool Shell::limit(Slot slot, const Descriptor& cgroup, bool first_start, TextWriter& refused) {
+  const format::ServiceRecord& rule = supervisor_.rule(slot);
+  if (cgroups_.limit(cgroup, rule, refused)) {
+    if (const auto& memory = service(slot).memory; memory && cgroup) memory->open(cgroup.get(), true);
+    return true;
+  }
+  if (rule.resources_required != 0) return false;
+  std::array<char, bounds::story_line_bytes> bytes;
+  TextWriter line(bytes);
+  if (first_start) console_.line(line.put(name(slot)).put(": [resources] is not in force: ").put(refused.view()).view());
+  return true;
 }
 
 KnownChildren Shell::known_children() const {
@@ -359,7 +382,11 @@ void Shell::process_ended(Process& process, ChildKind kind, ExitStatus status) {
   }
   if (process.failed) return;
   if (status.kind == ExitStatus::Kind::signal && status.value == SIGKILL && !process.killed) {
-    if (const auto explained = memory_.explains(loop_.now())) {
+    // What the service's own group counts, the node's counts, too.
+    const auto& own = service(process.slot).memory;
+    const auto by_node = memory_.explains(loop_.now());
+    const auto by_own = own && kind == ChildKind::main ? own->explains(loop_.now()) : std::nullopt;
+    if (const auto& explained = by_own ? by_own : by_node) {
       status.out_of_memory = true;
       status.memory_limit = explained->limit;
     }
@@ -372,21 +399,37 @@ void Shell::process_ended(Process& process, ChildKind kind, ExitStatus status) {
       one.ready->watcher.stop();
       one.ready->read_end.reset();
     }
-    leftovers = orphans_about_ && any_left(one.session);
-    if (leftovers) {
-      one.leftovers = true;
-      ++leftovers_;
-    }
+    leftovers = (orphans_about_ && any_left(one.session)) || strays_left(process.slot);
+    if (leftovers) await_leftovers(process.slot);
   }
   dispatch(event::Exited{
       .slot = process.slot, .run = process.run, .role = role_of(process.role), .status = status, .leftovers = leftovers});
 }
 
-// The last of a session that has lost its leader ends as a child of ours, since orphans come to us.
+// Of its cgroup, in whatever session. While the node stops these are the sweep's, as they are where there is no cgroup.
+bool Shell::strays_left(Slot slot) const {
+  return in_cgroup(slot) && !supervisor_.shutting_down() && cgroups_.populated(name(slot));
+}
+
+bool Shell::anything_left(Slot slot, KnownChildren known) const {
+  return any_left(services_[slot].session, known) || strays_left(slot);
+}
+
+void Shell::await_leftovers(Slot slot) {
+  if (service(slot).leftovers) return;
+  service(slot).leftovers = true;
+  ++leftovers_;
+}
+
+// The last of a session that has lost its leader ends as a child of ours, since orphans come to us; the last of a cgroup may
+// be somebody else's child, and the kernel tells of it.
 void Shell::look_for_leftovers() {
+  if (cgroups_.changes() >= 0) cgroups_.take_changes();
   for (Slot slot = 0; slot < supervisor_.slots() && leftovers_ > 0; ++slot) {
     Service& one = service(slot);
-    if (!one.leftovers || any_left(one.session, known_children())) continue;
+    if (!one.leftovers) continue;
+    if (in_cgroup(slot)) cgroups_.ask(name(slot));
+    if (anything_left(slot, known_children())) continue;
     one.leftovers = false;
     --leftovers_;
     records_.clear(slot, RecordKind::main, one.session);

@@ -64,6 +64,7 @@ void Shell::make_places(Slot slot) {
   const auto ready = static_cast<ReadyKind>(rule.ready_kind);
   if (rule.stop_command.count != 0 || rule.cleanup.count != 0) make_process(one.helper);
   if (ready == ReadyKind::exec || static_cast<HealthKind>(rule.health_kind) == HealthKind::exec) make_process(one.probe);
+  if (rule.memory_max != Resources::none && !one.memory) one.memory.reset(new (std::nothrow) MemoryCounter);
   if (ready == ReadyKind::fd && !one.ready) one.ready.reset(new (std::nothrow) ReadyStream);
   if ((ready == ReadyKind::notify || rule.watchdog_ms >= 0) && !one.status) {
     one.status.reset(new (std::nothrow) FixedText<bounds::status_text_bytes>);
@@ -192,6 +193,7 @@ std::expected<void, std::string> Shell::take_over(const std::shared_ptr<const Da
     }
     setup_.db_path.swap(path);
     updating_ = true;
+    cgroups_.prepare_limits(*next, children());
     for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
       if (supervisor_.is_service(slot) && !supervisor_.unit(slot).departing) refresh(slot);
     }
@@ -208,6 +210,10 @@ std::expected<void, std::string> Shell::take_over(const std::shared_ptr<const Da
 // is written to the console.
 void Shell::end_update() {
   updating_ = false;
+  const auto is_one = [](const void* shell, std::string_view service) {
+    return static_cast<const Shell*>(shell)->supervisor_.database().find(service).has_value();
+  };
+  cgroups_.remove_others(is_one, this);
   pipes_.close_unused([this](int left) {
     const auto drain = start_copier(std::span(&left, 1));
     if (!drain) {

@@ -60,6 +60,7 @@ struct SpawnRequest {
   // The runtime's children that are not reaped yet, for a service with a `lock`: what else holds it below the runtime is an
   // orphan and gets SIGKILL. Without the list nothing is taken for an orphan.
   std::optional<std::span<const pid_t>> children;
+  int cgroup = -1;                  // the folder of the cgroup that the child is made in; -1: the runtime's own
   ProcessRecord* record = nullptr;  // where the child enters itself; null: nowhere
 };
 

@@ -37,6 +37,7 @@ std::string_view text(Stage stage) {
     case Stage::groups: return "groups";
     case Stage::capabilities: return "capabilities";
     case Stage::no_new_privileges: return "no-new-privileges";
+    case Stage::cgroup: return "cgroup";
     case Stage::nice: return "nice";
     case Stage::oom_score_adj: return "oom-score-adj";
     case Stage::limit: return "limit";

@@ -30,6 +30,7 @@ enum class Stage : std::uint8_t {
   groups,
   capabilities,
   no_new_privileges,
+  cgroup,
   nice,
   oom_score_adj,
   limit,
