@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +15,7 @@
 #include <initializer_list>
 
 #include "core/graph.h"
+#include "core/runtime/fork_into.h"
 #include "core/runtime/own_cgroup.h"
 #include "core/runtime/proc_listing.h"
 #include "core/runtime/signal_surely.h"
@@ -149,6 +151,8 @@ void Cgroups::open() {
     return;
   }
   remove_dead_trees();
+  // What was killed in its own group before its time is nothing to a new one.
+  if (!children_live()) leave_own_group({});
   changes_.reset(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
 }
 
@@ -163,6 +167,7 @@ bool Cgroups::take_tree() {
     if (flock(tree.get(), LOCK_EX | LOCK_NB) != 0 || is_populated(tree.get(), "cgroup.events")) continue;
     tree_ = std::move(tree);
     path_ = own_ + "/" + name + "/";
+    remove_others([](const void*, std::string_view) { return false; }, nullptr);
     return true;
   }
   errno = EEXIST;
@@ -331,6 +336,23 @@ void Cgroups::take_changes() const {
   alignas(inotify_event) std::array<char, 4096> bytes;
   while (read(changes_.get(), bytes.data(), bytes.size()) > 0) {
   }
+}
+
+// Whether a child lives that is made in a new group: see remove().
+bool Cgroups::children_live() const {
+  constexpr std::string_view name = "runtime";
+  const Descriptor group = this->group(name);
+  const pid_t child = group ? fork_into(group.get()) : -1;
+  if (child == 0) _exit(0);
+  int status = 0;
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  remove(name);
+  return !WIFSIGNALED(status);
+}
+
+void Cgroups::remove(std::string_view service) const {
+  if (usable()) remove_group(tree_.get(), Below({service, service_suffix}).get());
 }
 
 void Cgroups::remove_others(bool (*is_one)(const void* context, std::string_view service), const void* context) const {

@@ -227,6 +227,7 @@ void Shell::do_it(const effect::SignalLeftovers& effect) {
   signal_left(one.session, effect.signal, one.main.alive() ? Leader::may_live : Leader::reaped);
   if (effect.signal == SIGKILL ? in_cgroup(effect.slot) : strays_left(effect.slot)) {
     cgroups_.signal(name(effect.slot), effect.signal, one.session);
+    one.cgroup_used_up = one.cgroup_used_up || effect.signal == SIGKILL;
   }
   if (one.main.pid != 0) return;
   await_leftovers(effect.slot);

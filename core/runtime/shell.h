@@ -124,7 +124,8 @@ class Shell final : public NodeView {
     Run probe_run = 0;
     pid_t session = 0;  // of the last run's own process
     pid_t lock_waiter = 0;
-    bool leftovers = false;  // of a dead leader; the supervisor waits for their end
+    bool cgroup_used_up = false;  // something in it was killed: see Cgroups::remove()
+    bool leftovers = false;       // of a dead leader; the supervisor waits for their end
   };
 
   // shell.cc: the loop, events and effects.

@@ -91,6 +91,7 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
     request.output = *output;
   }
   if (role == ProcessRole::main) {
+    if (std::exchange(one.cgroup_used_up, false)) cgroups_.remove(name(slot));
     cgroup = cgroups_.group(name(slot));
     request.cgroup = cgroup.get();
     std::array<char, bounds::story_line_bytes> bytes;
@@ -382,6 +383,7 @@ void Shell::process_ended(Process& process, ChildKind kind, ExitStatus status) {
   }
   if (process.failed) return;
   if (status.kind == ExitStatus::Kind::signal && status.value == SIGKILL && !process.killed) {
+    service(process.slot).cgroup_used_up = true;
     // What the service's own group counts, the node's counts, too.
     const auto& own = service(process.slot).memory;
     const auto by_node = memory_.explains(loop_.now());

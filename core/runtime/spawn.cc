@@ -1,9 +1,7 @@
 #include "core/runtime/spawn.h"
 
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +9,7 @@
 #include "core/runtime/child.h"
 #include "core/runtime/environment.h"
 #include "core/runtime/expand.h"
+#include "core/runtime/fork_into.h"
 #include "core/runtime/terminal.h"
 
 namespace hcrc {
@@ -28,15 +27,10 @@ struct Forked {
   bool in_cgroup;  // of the request, from the first moment on
 };
 
-// As fork(2). The raw call is good for a program with one thread: a C library's fork would only take care of others.
-Forked fork_into(int cgroup) {
+Forked fork_child(int cgroup) {
   if (cgroup >= 0) {
-    clone_args arguments{};
-    arguments.flags = CLONE_INTO_CGROUP;
-    arguments.exit_signal = SIGCHLD;
-    arguments.cgroup = static_cast<std::uint64_t>(cgroup);
-    const long pid = syscall(SYS_clone3, &arguments, sizeof arguments);
-    if (pid >= 0 || errno == EAGAIN || errno == ENOMEM) return {.pid = static_cast<pid_t>(pid), .in_cgroup = true};
+    const pid_t pid = fork_into(cgroup);
+    if (pid >= 0 || errno == EAGAIN || errno == ENOMEM) return {.pid = pid, .in_cgroup = true};
   }
   // Before Linux 5.7, or where a sandbox knows no clone3, the child goes there itself.
   return {.pid = fork(), .in_cgroup = false};
@@ -57,7 +51,7 @@ std::expected<Spawned, int> Spawner::spawn(const SpawnRequest& request) const {
   sigprocmask(SIG_SETMASK, &all, &before);
   const TerminalRole terminal = request.role == ProcessRole::command ? give_up_terminal() : TerminalRole::none;
   const pid_t runtime_pid = getpid();
-  const auto [child, in_cgroup] = fork_into(request.cgroup);
+  const auto [child, in_cgroup] = fork_child(request.cgroup);
   const int error = errno;
   if (child == 0) run_child(request, facts_, runtime_pid, write_end.get(), terminal, in_cgroup);
   sigprocmask(SIG_SETMASK, &before, nullptr);
