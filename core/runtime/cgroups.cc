@@ -184,6 +184,11 @@ void Cgroups::remove_dead_trees() const {
   }
 }
 
+std::uint64_t Cgroups::inode() const {
+  struct stat facts{};
+  return usable() && fstat(tree_.get(), &facts) == 0 ? facts.st_ino : 0;
+}
+
 void Cgroups::prepare_limits(const Database& database, std::span<const pid_t> others) {
   if (!usable()) return;
   std::array<bool, controllers> wanted{};
@@ -380,6 +385,15 @@ void Cgroups::close() {
   }
   unlinkat(AT_FDCWD, path_.c_str(), AT_REMOVEDIR);
   tree_.reset();
+}
+
+bool anything_in_cgroup(const std::string& folder) { return is_populated(AT_FDCWD, (folder + "cgroup.events").c_str()); }
+
+bool kill_cgroup(const std::string& folder) { return write_file(AT_FDCWD, (folder + "cgroup.kill").c_str(), "1") == 0; }
+
+bool in_cgroup(const std::string& folder) {
+  const auto own = unified_cgroup(kernel_file("/proc/self/cgroup"), kernel_file("/proc/self/mountinfo"));
+  return !own || (own->folder + "/").starts_with(folder);
 }
 
 }  // namespace hcrc

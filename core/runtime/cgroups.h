@@ -33,6 +33,9 @@ class Cgroups {
   // empty.
   void open();
   bool usable() const { return static_cast<bool>(tree_); }
+  // The tree's folder, with a slash at its end, and its inode.
+  std::string_view folder() const { return path_; }
+  std::uint64_t inode() const;
 
   // Makes it possible to set the limits that services of `database` have. This process and `others`, its children that
   // belong to no service, move to a group of their own. What cannot be had is told by limit(), to each service that wants
@@ -95,5 +98,12 @@ class Cgroups {
   bool moved_ = false;  // to the group `runtime`
   std::array<int, controllers> reasons_ = {not_asked, not_asked, not_asked};  // 0: it can be used
 };
+
+// Whether anything lives in the group with this folder, or below it.
+bool anything_in_cgroup(const std::string& folder);
+// SIGKILL to all of it; false: it cannot be done.
+[[nodiscard]] bool kill_cgroup(const std::string& folder);
+// Whether this process is in it, or below it.
+bool in_cgroup(const std::string& folder);
 
 }  // namespace hcrc

@@ -92,7 +92,9 @@ int run(const hcrc::InitOptions& options, const hcrc::RuntimeFacts& facts) {
 
   // A namespace ends with its PID 1, and nothing in it lives on.
   if (run_dir && !setup.pid1) {
-    hcrc::end_survivors(hcrc::survivors(hcrc::read_records(*run_dir)), supervisor.stop_deadline, *console);
+    const hcrc::PredecessorRecords left = hcrc::read_records(*run_dir);
+    hcrc::end_survivors(hcrc::survivors(left.processes), supervisor.stop_deadline, *console);
+    hcrc::end_strays(left.cgroup, *console);
   }
 
   const auto shell = std::make_unique<hcrc::Shell>(database, std::move(setup), facts, *console);

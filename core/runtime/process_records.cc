@@ -36,8 +36,10 @@ struct Head {
   std::uint32_t record_bytes;
   std::uint32_t count;
   World world;
+  std::uint64_t cgroup_inode;    // of the folder, whose number is its group's and nobody else's in this boot
+  std::array<char, 512> cgroup;  // NUL-terminated; empty where there is none
 };
-constexpr std::array<char, 8> magic = {'h', 'c', 'r', 'c', 'p', 'i', 'd', '1'};
+constexpr std::array<char, 8> magic = {'h', 'c', 'r', 'c', 'p', 'i', 'd', '2'};
 constexpr std::size_t records_begin =
     (sizeof(Head) + alignof(ProcessRecord) - 1) / alignof(ProcessRecord) * alignof(ProcessRecord);
 
@@ -133,6 +135,14 @@ std::expected<void, std::string> ProcessRecords::open(const RunDir& run_dir, std
   return {};
 }
 
+void ProcessRecords::set_cgroup(std::string_view folder, std::uint64_t inode) {
+  if (!file_) return;
+  Head& head = *head_of(memory_);
+  if (folder.size() >= head.cgroup.size()) return;
+  std::ranges::copy(folder, head.cgroup.begin());
+  head.cgroup_inode = inode;
+}
+
 bool ProcessRecords::make_room(std::size_t services) { return !file_ || services <= services_ || map(services); }
 
 ProcessRecord* ProcessRecords::at(std::size_t service, RecordKind kind) {
@@ -158,8 +168,8 @@ void ProcessRecords::clear(std::size_t service, RecordKind kind, pid_t pid) {
   if (ProcessRecord* record = at(service, kind)) record->pid.compare_exchange_strong(pid, 0);
 }
 
-std::vector<FoundRecord> read_records(const RunDir& run_dir) {
-  std::vector<FoundRecord> found;
+PredecessorRecords read_records(const RunDir& run_dir) {
+  PredecessorRecords found;
   const Descriptor file(openat(run_dir.fd(), std::string(run_dir_file::processes).c_str(),
                                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat facts{};
@@ -174,7 +184,13 @@ std::vector<FoundRecord> read_records(const RunDir& run_dir) {
     const auto* records = reinterpret_cast<const ProcessRecord*>(static_cast<const std::byte*>(memory) + records_begin);
     const std::size_t count = std::min<std::size_t>(head.count, (bytes - records_begin) / sizeof(ProcessRecord));
     for (std::size_t i = 0; i < count; ++i) {
-      if (auto record = understood(records[i])) found.push_back(std::move(*record));
+      if (auto record = understood(records[i])) found.processes.push_back(std::move(*record));
+    }
+    const auto end = std::ranges::find(head.cgroup, '\0');
+    std::string folder(head.cgroup.begin(), end);
+    struct stat group{};
+    if (end != head.cgroup.end() && stat(folder.c_str(), &group) == 0 && group.st_ino == head.cgroup_inode) {
+      found.cgroup = std::move(folder);
     }
   }
   munmap(memory, bytes);

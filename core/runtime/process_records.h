@@ -60,6 +60,9 @@ class ProcessRecords {
   // Makes the file, in the place of a predecessor's. The error is a sentence; then nothing is recorded.
   [[nodiscard]] std::expected<void, std::string> open(const RunDir& run_dir, std::size_t services);
 
+  // The folder of the group in which the services' cgroups are, and its inode.
+  void set_cgroup(std::string_view folder, std::uint64_t inode);
+
   // Room for more services, where there is a file; false: those that are new are not recorded.
   [[nodiscard]] bool make_room(std::size_t services);
 
@@ -90,9 +93,14 @@ struct FoundRecord {
   std::string name;
 };
 
-// What a predecessor wrote into this run dir, in no order; to be called while the run dir is ours, so that it writes no
-// more. Nothing where there is no file, where it is of another boot or PID namespace (boot id, namespace, start time of its
-// PID 1), or where it cannot be understood.
-std::vector<FoundRecord> read_records(const RunDir& run_dir);
+struct PredecessorRecords {
+  std::vector<FoundRecord> processes;  // in no order
+  std::string cgroup;                  // that its services' cgroups are in, with a slash at its end; empty where it is gone
+};
+
+// What a predecessor wrote into this run dir; to be called while the run dir is ours, so that it writes no more. Nothing
+// where there is no file, where it is of another boot or PID namespace (boot id, namespace, start time of its PID 1), or
+// where it cannot be understood.
+PredecessorRecords read_records(const RunDir& run_dir);
 
 }  // namespace hcrc

@@ -70,9 +70,6 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
       console_.line(opened.error().sentence);
     }
   }
-  if (run_dir_ && !setup_.pid1) {
-    if (const auto opened = records_.open(*run_dir_, supervisor_.slots()); !opened) console_.line(opened.error());
-  }
   if (supervisor_.database().header().socket_group_set != 0) {
     console_.line("socket-group is not honoured yet: the control socket is for root and the runtime's own user alone");
   }
@@ -80,6 +77,10 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
   memory_.open();
   cgroups_.open();
   cgroups_.prepare_limits(supervisor_.database(), {});
+  if (run_dir_ && !setup_.pid1) {
+    if (const auto opened = records_.open(*run_dir_, supervisor_.slots()); !opened) console_.line(opened.error());
+    records_.set_cgroup(cgroups_.folder(), cgroups_.inode());
+  }
   if (cgroups_.changes() >= 0) {
     const auto on_change = [](void* shell, Readiness) { static_cast<Shell*>(shell)->look_for_leftovers(); };
     cgroup_changes_.start(loop_, cgroups_.changes(), {.readable = true, .writable = false}, on_change, this);

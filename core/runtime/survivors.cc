@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <string>
 
+#include "core/runtime/cgroups.h"
 #include "core/runtime/event_loop.h"
 #include "core/runtime/proc_listing.h"
 #include "core/runtime/signal_surely.h"
@@ -94,6 +95,15 @@ class Wait {
     stops_.reset(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   }
 
+  // Looks again and again until it is so. Only a stop gives up.
+  template <typename IsSo>
+  void until(IsSo is_so) {
+    while (!is_so() && !stop_asked_) {
+      pollfd polled{.fd = stops_.get(), .events = POLLIN, .revents = 0};
+      stop_asked_ = poll(&polled, 1, static_cast<int>(look_again.count())) > 0;
+    }
+  }
+
   // Until none of them lives, or until `end`; false: some do. Without an end only a stop gives up.
   bool for_end_of(std::span<const FoundRecord> records, Part part, Instant end) {
     for (;;) {
@@ -168,6 +178,13 @@ void end_survivors(std::vector<FoundRecord> survivors, Milliseconds deadline, Co
     }
     wait.for_end_of(level, Part::everything, end_of_time);
   }
+}
+
+void end_strays(const std::string& cgroup, Console& console) {
+  // Whoever was started by a service of the one that was killed is not to kill himself.
+  if (cgroup.empty() || !anything_in_cgroup(cgroup) || in_cgroup(cgroup) || !kill_cgroup(cgroup)) return;
+  console.line("processes that had left their services are left of a runtime that was killed: SIGKILL to their cgroups");
+  Wait().until([&] { return !anything_in_cgroup(cgroup); });
 }
 
 }  // namespace hcrc

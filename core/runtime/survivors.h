@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/runtime/console.h"
@@ -22,5 +23,9 @@ std::vector<FoundRecord> survivors(std::span<const FoundRecord> records);
 // ends the wait for who survives SIGKILL (it hangs in the kernel, or is another user's); it is left pending. Tells on the
 // console whom it ends. Blocks; to be called before anything is started.
 void end_survivors(std::vector<FoundRecord> survivors, Milliseconds deadline, Console& console);
+
+// Then what is in the predecessor's cgroups still, because it had left the session of its service: SIGKILL, and the same
+// wait.
+void end_strays(const std::string& cgroup, Console& console);
 
 }  // namespace hcrc

@@ -1,11 +1,14 @@
 """One machine from power-on to power-off: what dies is brought back, by whom it should be, and never twice."""
 
+import base64
+import gzip
+import pathlib
 import re
 import tempfile
 import time
 import unittest
 
-from machine import Machine, figure, make_iso
+from machine import Machine, figure, harness, make_iso
 
 SERVICE = "rc-service holochain-container"
 KILL = "kill -9 $(pidof {})"
@@ -67,6 +70,11 @@ class Life(unittest.TestCase):
         self.one_conductor()
         _, inside = machine.shell("runc exec holochain hcrc status")
         self.assertRegex(inside, r"holochain +up")
+        # Every service has its cgroup, in the machine and in its container.
+        for group in ("holochain-container/hcrc-*/holochain-container.service", "holochain/hcrc-1/holochain.service"):
+            code, pids = machine.shell(f"cat /sys/fs/cgroup/{group}/cgroup.procs")
+            self.assertTrue(code == 0 and pids.split(), f"{group}: {pids}\n{machine.shell('find /sys/fs/cgroup -type d; mount')[1]}")
+        self.assertIn("nsdelegate", machine.shell("grep cgroup2 /proc/mounts")[1], "the container could lift its own limits")
 
     def test_02_the_conductor_killed(self):
         _, before = self.machine.shell("runc state holochain | grep '\"pid\"'")
@@ -98,6 +106,8 @@ class Life(unittest.TestCase):
         self.assertGreater(self.machine.count("goodbye"), goodbyes)
         self.up()
         self.one_conductor()
+        _, trees = self.machine.shell("ls -d /sys/fs/cgroup/holochain-container/hcrc-*")
+        self.assertEqual(len(trees.split()), 1, "the groups of the one that was killed are gone")
 
     def test_06_killed_before_the_conductor_is_ready(self):
         victims = {
@@ -189,7 +199,52 @@ class Life(unittest.TestCase):
         self.machine.shell("sleep 3")  # longer than the respawn delay
         self.assertEqual(self.machine.count(r"(started|starting), pid|Conductor ready"), starts)
 
-    def test_13_power_off(self):
+    def test_13_limits(self):
+        # A runtime of its own in a group of its own: here the kernel has the controllers.
+        machine = self.machine
+        self.bring("limits.db", {
+            "limited": 'command = ["sleep", "1000"]\n[resources]\nmemory-max = "16M"\ncpu-max = "50%"\npids-max = 10\nrequired = true',
+            "eater": 'command = ["tail", "/dev/zero"]\n[resources]\nmemory-max = "8M"\n[restart]\nattempts = 1\ndelay = "10ms"',
+            "bomb": 'command = ["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 1000 & done; wait"]\n'
+                    '[resources]\npids-max = 5\n[restart]\nattempts = 0',
+            "free": 'command = ["sleep", "1000"]',
+        })
+        begin = ("mkdir -p /sys/fs/cgroup/{0}; (echo 0 >/sys/fs/cgroup/{0}/cgroup.procs; "
+                 "exec hcrc-init --db /tmp/limits.db --run-dir /run/{0}) >/tmp/{0}.log 2>&1 & ")
+        machine.shell(begin.format("trial") + "hcrc --run-dir /run/trial wait --settled --timeout 60s")
+        group = "/sys/fs/cgroup/trial/hcrc-*"
+        self.assertEqual(machine.shell(f"cd {group}/limited.service; cat memory.max cpu.max pids.max")[1],
+                         f"{16 << 20}\n50000 100000\n10\n")
+        self.assertEqual(machine.shell(f"cd {group}/free.service; cat memory.max cpu.max pids.max")[1], "max\nmax 100000\nmax\n")
+        log = machine.until("cat /tmp/trial.log", "eater: .*used up")
+        self.assertRegex(log, r"eater: killed by SIGKILL: out of memory \(limit 8M\) .*, restart 1 of 1")
+        self.assertRegex(log, r"(?i)can't fork|cannot fork", log)
+        self.assertNotIn("is not in force", log)
+        code, _ = machine.shell("hcrc --run-dir /run/trial shutdown; hcrc --run-dir /run/trial wait --down --timeout 30s; "
+                                "i=0; while ls -d /sys/fs/cgroup/trial/hcrc-* 2>/dev/null && [ $i -lt 100 ]; do sleep 0.1; i=$((i+1)); done; "
+                                "rmdir /sys/fs/cgroup/trial")
+        self.assertEqual(code, 0, "the group is as it was: empty, and nothing in it")
+        # Where others are in its group, limits cannot be had: one line, and what requires them does not start.
+        machine.shell("mkdir /sys/fs/cgroup/shared; (echo 0 >/sys/fs/cgroup/shared/cgroup.procs; exec sleep 1000) & "
+                      + begin.format("shared") + "hcrc --run-dir /run/shared wait --settled --timeout 60s")
+        log = machine.until("cat /tmp/shared.log", "limited: .*used up")
+        self.assertRegex(log, r"limited: .*memory-max 16777216: the cgroup of this runtime, /sys/fs/cgroup/shared, holds processes")
+        self.assertRegex(log, r"eater: \[resources\] is not in force: memory-max 8388608: the cgroup of this runtime")
+        machine.shell("hcrc --run-dir /run/shared shutdown; hcrc --run-dir /run/shared wait --down --timeout 30s; "
+                      "echo 1 >/sys/fs/cgroup/shared/cgroup.kill")
+
+    def bring(self, name, services):
+        """Compiles a database and lays it into the machine's /tmp."""
+        with tempfile.TemporaryDirectory(prefix="hcrc-bring-") as folder:
+            done = harness.compile_layers(f"{folder}/{name}", harness.write_layer(f"{folder}/services.d", services))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            text = base64.b64encode(gzip.compress(pathlib.Path(folder, name).read_bytes(), mtime=0)).decode()
+        self.machine.shell(f": >/tmp/{name}.64")
+        for at in range(0, len(text), 1000):  # a terminal's line ends somewhere above
+            self.machine.shell(f"echo {text[at:at + 1000]} >>/tmp/{name}.64")
+        self.assertEqual(self.machine.shell(f"base64 -d </tmp/{name}.64 | gunzip >/tmp/{name}")[0], 0)
+
+    def test_14_power_off(self):
         self.assertEqual(self.machine.shell(f"{SERVICE} start")[0], 0)
         self.ready_again()
         goodbyes = self.machine.count("goodbye")

@@ -156,6 +156,19 @@ class Groups(CgroupTest):
         self.assertEqual(second.wait(), 0)
 
 
+    def test_kills_by_others_do_not_stick_to_a_group(self):
+        # The kernel takes a child that is made in another group than its parent's for one of those that were to be killed.
+        services = {"a": SLEEP + '\n[restart]\ndelay = "1ms"'}
+        node = self.grouped(services, stage=f"echo 1 > {self.own}/cgroup.kill" if (self.own / "cgroup.kill").exists() else "true")
+        node.expect(r"settled")
+        for _ in range(3):
+            (self.group("a") / "cgroup.kill").write_text("1")
+            node.expect(r"a: killed by SIGKILL")
+            node.expect(r"a: started")
+        node.settle("--up", "a")
+        self.assertEqual(node.service("a")["restarts"], 3)
+
+
 class Strays(CgroupTest):
     """What has left the session of its service, and still is in its cgroup."""
 
@@ -166,7 +179,7 @@ class Strays(CgroupTest):
         lines = "\n".join(f"{key} = {value}" for key, value in keys.items())
         node = self.grouped({"a": python(STRAY, folder=folder) + f"\n{lines}\n[restart]\ndelay = \"1ms\"\n[stop]\ntimeout = \"300ms\""})
         node.expect("settled")
-        self.eventually(lambda: len(self.members("a")) == 2, "the service and its stray")
+        self.eventually(lambda: self.strays.exists() and len(self.members("a")) == 2, "the service and its stray")
         return node
 
     def test_after_a_crash_it_gets_sigkill_before_the_restart(self):
@@ -191,6 +204,28 @@ class Strays(CgroupTest):
         self.assertEqual(node.wait(), 0)
         self.assertEqual(sorted(self.heard.read_text().split()), ["SIGHUP", "SIGTERM"])
         self.assertEqual(self.members("a"), [])
+
+    def test_of_a_killed_runtime_that_was_not_pid_1_it_is_ended_by_the_next(self):
+        folder = self.scratch()
+        strays = folder / "strays"
+        harness.compile_layers(folder / "node.db", harness.write_layer(folder / "services.d", {"a": python(STRAY, folder=folder)}))
+        loop = 'echo 0 > "$0/cgroup.procs"; "$@"; echo "ended with $?"; "$@"'
+        program = self.program(
+            "unshare", "--pid", "--fork", "--mount-proc", "--kill-child", harness.PYTHON, "-I", "-S",
+            harness.ROOT / "tests/integration/enter.py", "{}", "sh", "-c", loop, self.own, harness.BIN / "hcrc-init", "--db",
+            folder / "node.db", "--run-dir", folder / "run", "--", "sleep", "inf")
+        program.expect("settled")
+        shell = harness.children(program.pid)[0]
+        runtime = harness.children(shell)[0]
+        self.eventually(lambda: strays.exists() and len(self.members("a")) == 2, "the service and its stray")
+        first = set(self.members("a"))
+        os.kill(runtime, signal.SIGKILL)
+        program.expect("ended with 137")
+        program.expect(r"hcrc: a: pid \d+ is left of a runtime that was killed")
+        program.expect(r"hcrc: processes that had left their services are left of a runtime that was killed")
+        program.expect("settled")
+        self.assertEqual(len(self.trees()), 1)
+        self.assertFalse(first & set(self.members("a")))
 
     def test_the_last_may_be_a_child_of_somebody_else(self):
         # Nothing but the kernel's word on the group tells of its end.

@@ -78,7 +78,7 @@ TEST_CASE("what has entered itself is found by who has the run dir next", "[othe
     REQUIRE(records.open(run_dir, 3));
     child = recorded(records.prepare(2, RecordKind::helper, rule("web", 7, SIGUSR2, Milliseconds(1'234))));
   }
-  const auto found = survivors(read_records(run_dir));
+  const auto found = survivors(read_records(run_dir).processes);
   REQUIRE(found.size() == 1);
   CHECK(found[0].pid == child);
   CHECK(found[0].name == "web");
@@ -87,7 +87,7 @@ TEST_CASE("what has entered itself is found by who has the run dir next", "[othe
   CHECK(found[0].stop_timeout == Milliseconds(1'234));
   kill(child, SIGKILL);
   ended_by(child);
-  CHECK(survivors(read_records(run_dir)).empty());
+  CHECK(survivors(read_records(run_dir).processes).empty());
 }
 
 TEST_CASE("what has ended is not found, and a place is cleared by who had it alone", "[other-processes]") {
@@ -97,9 +97,9 @@ TEST_CASE("what has ended is not found, and a place is cleared by who had it alo
   REQUIRE(records.open(run_dir, 1));
   const pid_t child = recorded(records.prepare(0, RecordKind::main, rule("web")));
   records.clear(0, RecordKind::main, child + 1);
-  CHECK(read_records(run_dir).size() == 1);
+  CHECK(read_records(run_dir).processes.size() == 1);
   records.clear(0, RecordKind::main, child);
-  CHECK(read_records(run_dir).empty());
+  CHECK(read_records(run_dir).processes.empty());
   kill(child, SIGKILL);
   ended_by(child);
 }
@@ -113,7 +113,7 @@ TEST_CASE("there is room for more services while records are kept", "[other-proc
   const pid_t early = recorded(records.prepare(0, RecordKind::main, rule("early")));
   REQUIRE(records.make_room(5'000));
   const pid_t late = recorded(records.prepare(4'999, RecordKind::probe, rule("late")));
-  CHECK(survivors(read_records(run_dir)).size() == 2);
+  CHECK(survivors(read_records(run_dir).processes).size() == 2);
   for (const pid_t child : {early, late}) {
     kill(child, SIGKILL);
     ended_by(child);
@@ -147,7 +147,7 @@ TEST_CASE("records of another boot, another build, or that are damaged, are of n
   }
   const auto written = [&](const std::string& content) {
     std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
-    return survivors(read_records(run_dir));
+    return survivors(read_records(run_dir).processes);
   };
   REQUIRE(written(bytes).size() == 1);
   // The head (magic, size of a record, count, boot id, namespace, its PID 1), and of the record what tells who it is.
@@ -162,7 +162,7 @@ TEST_CASE("records of another boot, another build, or that are damaged, are of n
   for (std::size_t length = 0; length < bytes.size(); ++length) CHECK(written(bytes.substr(0, length)).size() <= 1);
   std::filesystem::remove(path);
   std::filesystem::create_symlink("/etc/passwd", path);
-  CHECK(read_records(run_dir).empty());
+  CHECK(read_records(run_dir).processes.empty());
   kill(child, SIGKILL);
   ended_by(child);
 }
@@ -207,7 +207,7 @@ TEST_CASE("survivors end in stop order, each by its own signal, with what they h
   });
   kill(stubborn, SIGKILL);
   CHECK(ended_by(stubborn) == SIGKILL);
-  auto found = survivors(read_records(run_dir));
+  auto found = survivors(read_records(run_dir).processes);
   CHECK(found.size() == 3);
   Console console;
   end_survivors(std::move(found), Milliseconds(5'000), console);
@@ -218,5 +218,5 @@ TEST_CASE("survivors end in stop order, each by its own signal, with what they h
   close(told[0]);
   CHECK(ended_by(below) == 0);
   CHECK(ended_by(above) == 0);
-  CHECK(survivors(read_records(run_dir)).empty());
+  CHECK(survivors(read_records(run_dir).processes).empty());
 }
