@@ -78,6 +78,11 @@ std::string_view table_opening(std::string_view table) {
   if (table == "stop") return "How it is asked to end. What is left when the time is over gets SIGKILL.";
   if (table == "schedule") return "When a periodic runs. A run that is still going is never doubled.";
   if (table == "limits") return "As in setrlimit(2).";
+  if (table == "resources") {
+    return "What all processes of the service may have together: limits of its cgroup, version 2. Where the runtime can make no "
+           "cgroup, or its own has not the controller or holds others beside it, one line says so and the service runs without; "
+           "with `required = true` its start fails.";
+  }
   return "";
 }
 
