@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,8 +152,10 @@ TEST_CASE("records of another boot, another build, or that are damaged, are of n
   };
   REQUIRE(written(bytes).size() == 1);
   // The head (magic, size of a record, count, boot id, namespace, its PID 1), and of the record what tells who it is.
-  for (std::size_t at = 0; at < 76; ++at) {
+  constexpr std::size_t world_ends = 72, record_begins = 592;  // the services' cgroup is between them
+  for (std::size_t at = 0; at < record_begins + 4; ++at) {
     if (at >= 52 && at < 56) continue;  // behind the boot id's 36 characters
+    if (at >= world_ends && at < record_begins) continue;
     std::string changed = bytes;
     changed[at] = static_cast<char>(changed[at] ^ 0x55);
     INFO("byte " << at);
@@ -165,6 +168,32 @@ TEST_CASE("records of another boot, another build, or that are damaged, are of n
   CHECK(read_records(run_dir).processes.empty());
   kill(child, SIGKILL);
   ended_by(child);
+}
+
+TEST_CASE("the group that a predecessor's cgroups are in is known by its inode, as long as it is there") {
+  const ScratchDir scratch;
+  const RunDir run_dir = run_dir_in(scratch);
+  const std::string folder = scratch.path() + "/hcrc-7/";
+  std::filesystem::create_directory(folder);
+  struct stat facts{};
+  REQUIRE(stat(folder.c_str(), &facts) == 0);
+  const auto kept = [&](std::string_view name, std::uint64_t inode) {
+    {
+      ProcessRecords records;
+      REQUIRE(records.open(run_dir, 1));
+      records.set_cgroup(name, inode);
+    }
+    return read_records(run_dir).cgroup;
+  };
+  CHECK(kept(folder, facts.st_ino) == folder);
+  CHECK(kept(folder, facts.st_ino + 1).empty());
+  CHECK(kept("", 0).empty());
+  CHECK(kept(std::string(600, 'x'), facts.st_ino).empty());
+  ProcessRecords records;
+  REQUIRE(records.open(run_dir, 1));
+  records.set_cgroup(folder, facts.st_ino);
+  std::filesystem::remove(folder);
+  CHECK(read_records(run_dir).cgroup.empty());
 }
 
 TEST_CASE("a number that a stranger has got is nobody's survivor") {
