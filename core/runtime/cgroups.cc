@@ -15,9 +15,9 @@
 #include <initializer_list>
 
 #include "core/graph.h"
-#include "core/runtime/fork_into.h"
 #include "core/runtime/own_cgroup.h"
 #include "core/runtime/proc_listing.h"
+#include "core/runtime/raw_fork.h"
 #include "core/runtime/signal_surely.h"
 #include "core/units.h"
 
@@ -347,7 +347,7 @@ void Cgroups::take_changes() const {
 bool Cgroups::children_live() const {
   constexpr std::string_view name = "runtime";
   const Descriptor group = this->group(name);
-  const pid_t child = group ? fork_into(group.get()) : -1;
+  const pid_t child = group ? raw_fork(group.get()) : -1;
   if (child == 0) _exit(0);
   int status = 0;
   while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {

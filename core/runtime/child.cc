@@ -382,15 +382,14 @@ StartFailure Child::become_command(TerminalRole terminal) {
 
 }  // namespace
 
-void run_child(const SpawnRequest& request, const RuntimeFacts& facts, pid_t runtime_pid, int answer_fd,
-               TerminalRole terminal, bool in_cgroup) noexcept {
-  if (request.record != nullptr && !request.record->enter(runtime_pid)) _exit(exit_unheard);
-  const int cgroup_error = in_cgroup || request.cgroup < 0 ? 0 : join_cgroup(request.cgroup);
-  reset_signals();
+void run_child(const SpawnRequest& request, const RuntimeFacts& facts, const AtFork& at_fork, int answer_fd) noexcept {
+  if (request.record != nullptr && !request.record->enter(at_fork.runtime_pid)) _exit(exit_unheard);
+  const int cgroup_error = at_fork.in_cgroup || request.cgroup < 0 ? 0 : join_cgroup(request.cgroup);
+  reset_signals(at_fork.signals_to_reset);
   StartFailure failure;
   try {
-    Child child(request, facts, runtime_pid, answer_fd, cgroup_error);
-    failure = request.role == ProcessRole::command ? child.become_command(terminal) : child.become_service();
+    Child child(request, facts, at_fork.runtime_pid, answer_fd, cgroup_error);
+    failure = request.role == ProcessRole::command ? child.become_command(at_fork.terminal) : child.become_service();
   } catch (...) {  // only want of memory throws here
     failure = {.stage = Stage::memory, .error = ENOMEM, .permanent = false, .detail = {}};
   }

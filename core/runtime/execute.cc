@@ -13,6 +13,14 @@ namespace {
 
 // The kernel's own form of an empty set and of SIG_DFL: the C library's functions leave signals 32 and 33 alone.
 constexpr std::size_t kernel_set_bytes = 8;
+constexpr int highest_signal = 64;
+
+struct KernelAction {
+  void* handler;  // null: SIG_DFL
+  unsigned long flags;
+  void* restorer;
+  std::uint64_t mask;
+};
 
 void unblock_signals() {
   const std::uint64_t none = 0;
@@ -39,16 +47,21 @@ std::string missing(const std::string& file) {
 
 }  // namespace
 
-void reset_signals() {
-  const struct {
-    void* handler;
-    unsigned long flags;
-    void* restorer;
-    std::uint64_t mask;
-  } by_default{};
-  for (int signal = 1; signal <= 64; ++signal) {
-    syscall(SYS_rt_sigaction, signal, &by_default, nullptr, kernel_set_bytes);
+void reset_signals(std::uint64_t signals) {
+  const KernelAction by_default{};
+  for (int signal = 1; signal <= highest_signal; ++signal) {
+    if ((signals >> (signal - 1) & 1) != 0) syscall(SYS_rt_sigaction, signal, &by_default, nullptr, kernel_set_bytes);
   }
+}
+
+std::uint64_t signals_not_by_default() {
+  std::uint64_t signals = 0;
+  for (int signal = 1; signal <= highest_signal; ++signal) {
+    KernelAction action{};
+    const bool told = syscall(SYS_rt_sigaction, signal, nullptr, &action, kernel_set_bytes) == 0;
+    if (!told || action.handler != nullptr) signals |= std::uint64_t{1} << (signal - 1);
+  }
+  return signals;
 }
 
 StartFailure execute(const std::vector<std::string>& words, const std::vector<std::string>& entries,

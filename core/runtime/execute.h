@@ -15,7 +15,10 @@ namespace hcrc {
 inline constexpr std::string_view default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 // All dispositions to default, those too that the C library keeps to itself. Ignored ones would outlive an exec.
-void reset_signals();
+// By bit, signal n being bit n - 1.
+void reset_signals(std::uint64_t signals);
+// Which of this process are ignored or handled.
+std::uint64_t signals_not_by_default();
 
 // Executes `words` with `entries` for its environment; a name without `/` is looked up in `path`, as execvp(3) does, but
 // nothing is ever given to a shell. Unblocks all signals right before. Returns only with a failure.

@@ -8,8 +8,9 @@
 
 #include "core/runtime/child.h"
 #include "core/runtime/environment.h"
+#include "core/runtime/execute.h"
 #include "core/runtime/expand.h"
-#include "core/runtime/fork_into.h"
+#include "core/runtime/raw_fork.h"
 #include "core/runtime/terminal.h"
 
 namespace hcrc {
@@ -28,17 +29,15 @@ struct Forked {
 };
 
 Forked fork_child(int cgroup) {
-  if (cgroup >= 0) {
-    const pid_t pid = fork_into(cgroup);
-    if (pid >= 0 || errno == EAGAIN || errno == ENOMEM) return {.pid = pid, .in_cgroup = true};
-  }
-  // Before Linux 5.7, or where a sandbox knows no clone3, the child goes there itself.
+  const pid_t pid = raw_fork(cgroup);
+  if (pid >= 0 || errno == EAGAIN || errno == ENOMEM) return {.pid = pid, .in_cgroup = true};
+  // An older kernel, or a sandbox that knows no clone3: the child goes there itself.
   return {.pid = fork(), .in_cgroup = false};
 }
 
 }  // namespace
 
-std::expected<Spawned, int> Spawner::spawn(const SpawnRequest& request) const {
+std::expected<Spawned, int> Spawner::spawn(const SpawnRequest& request) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return std::unexpected(errno);
   Descriptor read_end(ends[0]);
@@ -50,10 +49,16 @@ std::expected<Spawned, int> Spawner::spawn(const SpawnRequest& request) const {
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   const TerminalRole terminal = request.role == ProcessRole::command ? give_up_terminal() : TerminalRole::none;
+  if (!signals_to_reset_) signals_to_reset_ = signals_not_by_default();
   const pid_t runtime_pid = getpid();
   const auto [child, in_cgroup] = fork_child(request.cgroup);
   const int error = errno;
-  if (child == 0) run_child(request, facts_, runtime_pid, write_end.get(), terminal, in_cgroup);
+  if (child == 0) {
+    run_child(
+        request, facts_,
+        {.runtime_pid = runtime_pid, .signals_to_reset = *signals_to_reset_, .terminal = terminal, .in_cgroup = in_cgroup},
+        write_end.get());
+  }
   sigprocmask(SIG_SETMASK, &before, nullptr);
   if (child < 0) return std::unexpected(error);
   return Spawned{.pid = child, .answer = std::move(read_end)};

@@ -75,7 +75,7 @@ class Spawner {
 
   // Forks. Allocates nothing and waits for nothing; the descriptors of the request stay the caller's. The error is the errno
   // of pipe2 or fork: a lack of resources, nothing was started.
-  [[nodiscard]] std::expected<Spawned, int> spawn(const SpawnRequest& request) const;
+  [[nodiscard]] std::expected<Spawned, int> spawn(const SpawnRequest& request);
 
   // An address of [ready] or [health], with variables filled in as far as they are known without reading a file: from the
   // container's environment and [env]. Where a service's user or env-files may make a difference its child sends the address
@@ -84,6 +84,8 @@ class Spawner {
 
  private:
   const RuntimeFacts& facts_;
+  // By bit, signal n being bit n - 1; looked at once, at the first spawn: from then on nothing changes them.
+  std::optional<std::uint64_t> signals_to_reset_;
 };
 
 // Makes 0, 1 and 2 something, where they are closed: else the first socket would become our stderr. To be called first.

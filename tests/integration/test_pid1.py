@@ -54,7 +54,7 @@ class Orphans(Pid1Test):
     # Children that end at once and are never waited for: when their parent ends, all of them come to PID 1 in one instant.
     MAKER = """
 import os, sys, time
-made, wanted, until = 0, int(sys.argv[1]), time.monotonic() + 8
+made, wanted, until = 0, int(sys.argv[1]), time.monotonic() + 20
 while made < wanted and time.monotonic() < until:
     try:
         if os.fork() == 0: os._exit(0)
