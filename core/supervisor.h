@@ -36,6 +36,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -186,6 +187,8 @@ class Supervisor {
     std::optional<Exhausted> essential_exhausted;  // HCRC_ON_EXHAUSTED
     bool notify_usable = true;                     // see without_notify()
     std::uint64_t seed = 0;
+    // Of what is written to all the time, so that its owner may keep it apart. To outlive the supervisor.
+    std::pmr::memory_resource* memory = std::pmr::get_default_resource();
     // Of services whose conditions on the environment do not hold, by slot; empty: all hold.
     std::vector<bool> env_skipped;
   };
@@ -453,14 +456,14 @@ class Supervisor {
   std::vector<std::uint32_t> place_;                 // by slot: in the database in force; format::none
   std::vector<Slot> slot_at_;                        // by place in it
   Links links_;
-  std::vector<Unit> units_;
+  std::pmr::vector<Unit> units_;
   Timers timers_;
   Random random_;
 
   // Services whose facts, or whose turn to act, are to be looked at: two rings of slots, each slot in each at most once.
   class Queue {
    public:
-    explicit Queue(std::size_t slots) : ring_(slots), queued_(slots, false) {}
+    Queue(std::size_t slots, std::pmr::memory_resource* memory) : ring_(slots, memory), queued_(slots, false, memory) {}
     void add(Slot slot) {
       if (queued_[slot]) return;
       queued_[slot] = true;
@@ -476,8 +479,8 @@ class Supervisor {
     }
 
    private:
-    std::vector<Slot> ring_;
-    std::vector<bool> queued_;
+    std::pmr::vector<Slot> ring_;
+    std::pmr::vector<bool> queued_;
     std::size_t first_ = 0;
     std::size_t count_ = 0;
   };

@@ -19,14 +19,15 @@ ServiceType type_of(const format::ServiceRecord& rule) { return static_cast<Serv
 
 // Everything whose size is that of the graph.
 struct Supervisor::Rooms {
-  explicit Rooms(Slot slots)
+  Rooms(Slot slots, std::pmr::memory_resource* memory)
       : definitions(slots),
         rules(slots),
         place(slots, format::none),
         departs(slots, false),
-        timers((slots + 1) * timer_kinds),
-        publishing(slots),
-        acting(slots),
+        units(memory),
+        timers((slots + 1) * timer_kinds, memory),
+        publishing(slots, memory),
+        acting(slots, memory),
         asked(slots, 0),
         stop_tail_ms(slots, 0),
         stop_levels(slots, 0) {}
@@ -37,7 +38,7 @@ struct Supervisor::Rooms {
   std::vector<Slot> slot_at;
   std::vector<bool> departs;
   Links links;
-  std::vector<Unit> units;
+  std::pmr::vector<Unit> units;
   Timers timers;
   Queue publishing;
   Queue acting;
@@ -58,7 +59,7 @@ std::expected<void, std::string_view> Supervisor::update(const Update& update, I
     std::vector<Slot> slot_at = slots_for(*update.database, planned);
     Slot slots = this->slots();
     for (const Slot slot : slot_at) slots = std::max(slots, slot + 1);
-    Rooms rooms(slots);
+    Rooms rooms(slots, options_.memory);
     rooms.slot_at = std::move(slot_at);
     furnish(update, planned, rooms);
     // From here on nothing can fail.

@@ -8,6 +8,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 #include <vector>
 
 #include "core/time.h"
@@ -16,7 +17,10 @@ namespace hcrc {
 
 class Timers {
  public:
-  explicit Timers(std::uint32_t keys) : position_(keys, absent) { heap_.reserve(keys); }
+  explicit Timers(std::uint32_t keys, std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : heap_(memory), position_(keys, absent, memory) {
+    heap_.reserve(keys);
+  }
 
   // Arms the timer, or moves it. `end_of_time` disarms.
   void arm(std::uint32_t key, Instant at) {
@@ -90,8 +94,8 @@ class Timers {
     place(where, entry);
   }
 
-  std::vector<Entry> heap_;
-  std::vector<std::uint32_t> position_;
+  std::pmr::vector<Entry> heap_;
+  std::pmr::vector<std::uint32_t> position_;
 };
 
 }  // namespace hcrc

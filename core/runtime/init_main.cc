@@ -17,6 +17,7 @@
 #include "core/runtime/database_file.h"
 #include "core/runtime/event_loop.h"
 #include "core/runtime/options.h"
+#include "core/runtime/own_memory.h"
 #include "core/runtime/panic.h"
 #include "core/runtime/run_dir.h"
 #include "core/runtime/shell.h"
@@ -62,6 +63,7 @@ int run(const hcrc::InitOptions& options, const hcrc::RuntimeFacts& facts) {
   setup.pid1 = getpid() == 1;
   if (!options.command.empty()) setup.command = std::span(options.command.data(), options.command.size() - 1);
   hcrc::Supervisor::Options& supervisor = setup.supervisor;
+  supervisor.memory = &hcrc::own_memory();
   supervisor.command = !options.command.empty();
   supervisor.command_wait = options.command_wait;
   supervisor.essential_exhausted = options.on_exhausted;

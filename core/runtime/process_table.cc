@@ -3,9 +3,12 @@
 #include <bit>
 #include <utility>
 
+#include "core/runtime/own_memory.h"
+
 namespace hcrc {
 
-ProcessTable::ProcessTable(std::size_t children) : places_(std::bit_ceil(children + children / 3 + 2)), most_(children) {}
+ProcessTable::ProcessTable(std::size_t children)
+    : places_(std::bit_ceil(children + children / 3 + 2), &own_memory()), most_(children) {}
 
 void ProcessTable::make_room(std::size_t children) {
   if (children <= most_) return;

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 #include <optional>
 #include <vector>
 
@@ -52,7 +53,7 @@ class ProcessTable {
   std::size_t home(pid_t pid) const { return (static_cast<std::uint32_t>(pid) * 2654435761u) & (places_.size() - 1); }
   std::size_t place_of(pid_t pid) const;  // where it is, or the empty place where it would go
 
-  std::vector<Child> places_;  // a power of two
+  std::pmr::vector<Child> places_;  // a power of two
   std::size_t most_;
   std::size_t size_ = 0;
 };

@@ -32,6 +32,7 @@
 #include "core/runtime/log_pipes.h"
 #include "core/runtime/memory_counter.h"
 #include "core/runtime/notify_socket.h"
+#include "core/runtime/own_memory.h"
 #include "core/runtime/probe.h"
 #include "core/runtime/process_records.h"
 #include "core/runtime/process_table.h"
@@ -212,7 +213,9 @@ class Shell final : public NodeView {
   NotifySocket notify_;
   ControlAnswers answers_;
   ControlServer control_;
-  std::deque<Service> services_;  // by slot; they do not move when an update adds some
+  // By slot; they do not move when an update adds some, and none is ever given back.
+  std::pmr::monotonic_buffer_resource service_memory_{&own_memory()};
+  std::pmr::deque<Service> services_{&service_memory_};
   DatabaseReader reader_;
   std::string reading_;  // its path
   UpdateJob update_job_;
