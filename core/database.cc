@@ -66,7 +66,7 @@ std::optional<std::string_view> tables_problem(const Header& header, std::span<c
 
 }  // namespace
 
-std::expected<Database, DatabaseError> Database::load(std::vector<std::byte> bytes) {
+std::expected<Database, DatabaseError> Database::load(Bytes bytes) {
   Header header{};
   if (bytes.empty()) return refuse("is empty: compile the definitions again");
   std::memcpy(&header, bytes.data(), std::min(bytes.size(), sizeof header));

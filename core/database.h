@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <memory_resource>
 #include <optional>
 #include <span>
 #include <string>
@@ -227,13 +228,20 @@ struct DatabaseError {
 
 class Database {
  public:
+  using Bytes = std::pmr::vector<std::byte>;
+
   Database() = default;  // no services
 
   // Takes the bytes of a whole file. Linear time; allocates only the sentence of an error.
-  [[nodiscard]] static std::expected<Database, DatabaseError> load(std::vector<std::byte> bytes);
+  [[nodiscard]] static std::expected<Database, DatabaseError> load(Bytes bytes);
+  // Of a copy of them.
+  [[nodiscard]] static std::expected<Database, DatabaseError> load(std::span<const std::byte> bytes) {
+    return load(Bytes(bytes.begin(), bytes.end()));
+  }
 
-  // Takes bytes whose header and tables are known to be right, whatever the records hold: for what checks the records.
-  static Database unchecked(std::vector<std::byte> bytes) { return Database(std::move(bytes)); }
+  // Of a copy of bytes whose header and tables are known to be right, whatever the records hold: for what checks the
+  // records.
+  static Database unchecked(std::span<const std::byte> bytes) { return Database(Bytes(bytes.begin(), bytes.end())); }
 
   std::uint64_t build_id() const { return header().build_id; }
   const format::Header& header() const;
@@ -266,14 +274,14 @@ class Database {
   std::span<const std::byte> bytes() const { return bytes_; }
 
  private:
-  explicit Database(std::vector<std::byte> bytes) : bytes_(std::move(bytes)) {}
+  explicit Database(Bytes bytes) : bytes_(std::move(bytes)) {}
 
   template <typename Record>
   std::span<const Record> table(format::Table table) const;
   template <typename Record>
   std::span<const Record> records(format::Table table, format::Range range) const;
 
-  std::vector<std::byte> bytes_;  // aligned as operator new aligns: enough for every record
+  Bytes bytes_;  // aligned as operator new aligns: enough for every record
 };
 
 }  // namespace hcrc

@@ -7,9 +7,9 @@
 
 #include <cerrno>
 #include <cstring>
-#include <vector>
 
 #include "core/bounds.h"
+#include "core/runtime/fork_memory.h"
 #include "core/system/descriptor.h"
 
 namespace hcrc {
@@ -43,7 +43,7 @@ std::expected<Database, std::string> read_database(const std::string& path) {
     return std::unexpected(
         fmt::format("{}: {} bytes, but a database has at most {}", path, facts.st_size, bounds::database_bytes));
   }
-  std::vector<std::byte> bytes(static_cast<std::size_t>(facts.st_size));
+  Database::Bytes bytes(static_cast<std::size_t>(facts.st_size), &shared_memory());
   std::size_t length = 0;
   while (length < bytes.size()) {
     const ssize_t got = read(file.get(), bytes.data() + length, bytes.size() - length);

@@ -115,7 +115,6 @@ DatabaseReader::Read DatabaseReader::database() {
   bytes_.erase(bytes_.begin());
   // What came over the pipe is looked at like any other bytes.
   auto loaded = Database::load(std::move(bytes_));
-  bytes_ = {};
   if (!loaded) return std::unexpected(path_ + ": " + loaded.error().sentence);
   return std::make_shared<const Database>(std::move(*loaded));
 }
@@ -123,7 +122,7 @@ DatabaseReader::Read DatabaseReader::database() {
 void DatabaseReader::finish(Read result) {
   watcher_.stop();
   pipe_.reset();
-  bytes_ = {};
+  bytes_ = Database::Bytes(&shared_memory());
   callback_(context_, std::move(result));
 }
 

@@ -14,6 +14,7 @@
 
 #include "core/database.h"
 #include "core/runtime/event_loop.h"
+#include "core/runtime/fork_memory.h"
 #include "core/system/descriptor.h"
 #include "core/time.h"
 
@@ -48,7 +49,7 @@ class DatabaseReader {
   Descriptor pipe_;
   FdWatcher watcher_;
   std::string path_;
-  std::vector<std::byte> bytes_;
+  Database::Bytes bytes_{&shared_memory()};
   Callback callback_ = nullptr;
   void* context_ = nullptr;
   pid_t child_ = 0;

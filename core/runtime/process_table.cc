@@ -3,7 +3,7 @@
 #include <bit>
 #include <utility>
 
-#include "core/runtime/own_memory.h"
+#include "core/runtime/fork_memory.h"
 
 namespace hcrc {
 

@@ -47,7 +47,7 @@ Shell::Shell(std::shared_ptr<const Database> database, Setup setup, const Runtim
   panicking_table = &table_;
   panicking_pid = getpid();
   set_panic_hook(end_children);
-  if (const auto made = make_room(supervisor_.slots()); !made) panic("there is not enough memory for the services");
+  if (const auto made = make_room(supervisor_.slots(), nullptr); !made) panic("there is not enough memory for the services");
   for (Slot slot = 0; slot < supervisor_.slots(); ++slot) refresh(slot);
 }
 

@@ -28,11 +28,11 @@
 #include "core/runtime/control_socket.h"
 #include "core/runtime/database_reader.h"
 #include "core/runtime/event_loop.h"
+#include "core/runtime/fork_memory.h"
 #include "core/runtime/leftovers.h"
 #include "core/runtime/log_pipes.h"
 #include "core/runtime/memory_counter.h"
 #include "core/runtime/notify_socket.h"
-#include "core/runtime/own_memory.h"
 #include "core/runtime/probe.h"
 #include "core/runtime/process_records.h"
 #include "core/runtime/process_table.h"
@@ -157,7 +157,7 @@ class Shell final : public NodeView {
   void update_by_signal();
   void database_read(DatabaseReader::Read result);
   std::expected<void, std::string> take_over(const std::shared_ptr<const Database>& next);
-  std::expected<void, std::string> make_room(Slot slots);
+  std::expected<void, std::string> make_room(Slot slots, const Database* next);
   void refresh(Slot slot);
   void make_places(Slot slot);
   void end_update();

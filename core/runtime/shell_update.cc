@@ -14,10 +14,23 @@ namespace hcrc {
 
 namespace {
 
-// At most this many children at once for each service: its own process, a helper, a probe, one waiting for its lock, and its
-// copier; and CMD. Then some that belong to none: readers of databases, and those that drain pipes.
-constexpr std::size_t children_of_a_service = 5;
+// Of CMD, readers of databases, and those that drain pipes.
 constexpr std::size_t other_children = 16;
+
+// How many children a service may have at once: its own process, one that waits for its lock, a helper, a check, a copier;
+// each beside one that was ended and is not reaped yet.
+std::size_t children_at_most(const Database& database, std::uint32_t service) {
+  const format::ServiceRecord& rule = database.service(service);
+  const auto logs = [](const format::EdgeRecord& edge) {
+    return EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).has(EdgeKind::log_to);
+  };
+  std::size_t children = 1;
+  if (rule.lock != format::none) ++children;
+  if (rule.stop_command.count != 0 || rule.cleanup.count != 0) ++children;
+  if (rule.ready_command.count != 0 || rule.health_command.count != 0) ++children;
+  if (std::ranges::any_of(database.dependents(service), logs)) ++children;
+  return 2 * children;
+}
 
 bool checks_by_socket(const format::ServiceRecord& rule) {
   const auto ready = static_cast<ReadyKind>(rule.ready_kind);
@@ -27,16 +40,23 @@ bool checks_by_socket(const format::ServiceRecord& rule) {
 
 }  // namespace
 
-// All that is indexed by slot, or has a place for each process that a service may have.
-std::expected<void, std::string> Shell::make_room(Slot slots) {
+// All that is indexed by slot, or has a place for each process that a service may have, by its definition or by the next
+// one.
+std::expected<void, std::string> Shell::make_room(Slot slots, const Database* next) {
+  std::size_t children = other_children;
+  for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
+    const Definition& definition = supervisor_.definition(slot);
+    if (definition.record != nullptr) children += children_at_most(*definition.database, definition.index);
+  }
+  for (std::uint32_t place = 0; next != nullptr && place < next->size(); ++place) children += children_at_most(*next, place);
   try {
     while (services_.size() < slots) {
       Service& one = services_.emplace_back();
       one.main.shell = this;
       one.main.slot = static_cast<Slot>(services_.size() - 1);
     }
-    spared_.reserve((children_of_a_service + 1) * slots + other_children);
-    table_.make_room(children_of_a_service * slots + other_children);
+    spared_.reserve(children + slots);
+    table_.make_room(children);
     pipes_.make_room(slots);
   } catch (const std::bad_alloc&) {
     return std::unexpected(std::string("there is not enough memory for it"));
@@ -181,7 +201,7 @@ std::expected<void, std::string> Shell::take_over(const std::shared_ptr<const Da
   std::ranges::stable_sort(told, {}, &UpdateJob::Service::name);
   if (!update_job_.only_tell) {
     std::string path = reading_;  // what wants memory comes first
-    if (auto made = make_room(supervisor_.slots() + more); !made) return made;
+    if (auto made = make_room(supervisor_.slots() + more, next.get()); !made) return made;
     Supervisor::Update update{.database = next, .env_skipped = {}, .stop_deadline = {}};
     update.env_skipped = conditions_that_fail(*next, facts_.environment);
     if (!setup_.stop_deadline_given) {
