@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/runtime/child_memory.h"
 #include "core/runtime/descriptors.h"
 #include "core/runtime/environment.h"
 #include "core/runtime/execute.h"
@@ -385,6 +386,7 @@ StartFailure Child::become_command(TerminalRole terminal) {
 void run_child(const SpawnRequest& request, const RuntimeFacts& facts, const AtFork& at_fork, int answer_fd) noexcept {
   if (request.record != nullptr && !request.record->enter(at_fork.runtime_pid)) _exit(exit_unheard);
   const int cgroup_error = at_fork.in_cgroup || request.cgroup < 0 ? 0 : join_cgroup(request.cgroup);
+  leave_heap_alone();
   reset_signals(at_fork.signals_to_reset);
   StartFailure failure;
   try {

@@ -11,9 +11,11 @@ extern "C" {
 void* __real_malloc(std::size_t bytes);
 void* __real_calloc(std::size_t count, std::size_t bytes);
 void* __real_realloc(void* old, std::size_t bytes);
+void* __real_mmap(void* where, std::size_t bytes, int protection, int flags, int fd, off_t offset);
 void* __wrap_malloc(std::size_t bytes);
 void* __wrap_calloc(std::size_t count, std::size_t bytes);
 void* __wrap_realloc(void* old, std::size_t bytes);
+void* __wrap_mmap(void* where, std::size_t bytes, int protection, int flags, int fd, off_t offset);
 }
 
 namespace {
@@ -51,4 +53,10 @@ void* __wrap_calloc(std::size_t count, std::size_t bytes) {
 void* __wrap_realloc(void* old, std::size_t bytes) {
   if (bytes != 0) judge(bytes);
   return __real_realloc(old, bytes);
+}
+
+// Blocks of some pages.
+void* __wrap_mmap(void* where, std::size_t bytes, int protection, int flags, int fd, off_t offset) {
+  judge(bytes);
+  return __real_mmap(where, bytes, protection, flags, fd, offset);
 }

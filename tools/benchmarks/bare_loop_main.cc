@@ -1,10 +1,10 @@
 // What supervising costs at least, and the services that are supervised meanwhile: see node_benchmark.py.
 //
-//   bare-loop exec PROGRAM ARG...     writes the time to descriptor 3, then becomes the program
-//   bare-loop start COUNT             starts so many of `hold` in a row, writes a newline to descriptor 4; ends them on
-//   SIGTERM bare-loop restart GO DONE         starts ten, one of them `die GO DONE`, and starts again what ends bare-loop
-//   hold                    a service: stays until SIGTERM bare-loop die GO DONE             a service: writes the time to
-//   DONE; for each byte in GO writes it again, and gets SIGKILL
+//   bare-loop exec PROGRAM ARG...   writes the time to descriptor 3, then becomes the program
+//   bare-loop start COUNT           starts so many of `hold`, writes a newline to descriptor 4; SIGTERM: ends them
+//   bare-loop restart GO DONE       starts ten, one of them `die GO DONE`, and starts again what ends
+//   bare-loop hold                  a service: stays until SIGTERM
+//   bare-loop die GO DONE           a service: writes the time to DONE; for a byte in GO writes it again, and gets SIGKILL
 //
 // Times are CLOCK_MONOTONIC in nanoseconds, a line each.
 #include <fcntl.h>
