@@ -82,20 +82,29 @@ Descriptor folder_at(int folder, const char* name) {
   return Descriptor(openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
 }
 
-// The group and all below it, as far as they are empty. Only who made groups in his own group has deep ones.
-void remove_group(int folder, const char* name, int depth = 0) {
+bool is_this(int folder, const char* name, int descriptor) {
+  struct stat named{};
+  struct stat open{};
+  return fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(descriptor, &open) == 0 &&
+         named.st_ino == open.st_ino && named.st_dev == open.st_dev;
+}
+
+// The group and all below it, as far as they are empty; whether it is gone. Only who made groups in his own group has deep
+// ones.
+bool remove_group(int folder, const char* name, int depth = 0) {
   constexpr int deepest = 8;
-  if (unlinkat(folder, name, AT_REMOVEDIR) == 0 || errno != EBUSY || depth == deepest) return;
+  if (unlinkat(folder, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return true;
+  if (errno != EBUSY || depth == deepest) return false;
   const Descriptor group = folder_at(folder, name);
-  if (!group || is_populated(group.get(), "cgroup.events")) return;
+  if (!group || is_populated(group.get(), "cgroup.events")) return false;
   FolderListing listing;
-  if (!listing.open(Below({"/proc/self/fd/", std::to_string(group.get())}).get())) return;
+  if (!listing.open(Below({"/proc/self/fd/", std::to_string(group.get())}).get())) return false;
   for (std::string_view entry = listing.next(); !entry.empty(); entry = listing.next()) {
     struct stat facts{};
     if (entry.starts_with('.') || fstatat(group.get(), entry.data(), &facts, AT_SYMLINK_NOFOLLOW) != 0) continue;
     if (S_ISDIR(facts.st_mode)) remove_group(group.get(), entry.data(), depth + 1);
   }
-  unlinkat(folder, name, AT_REMOVEDIR);
+  return unlinkat(folder, name, AT_REMOVEDIR) == 0;
 }
 
 // Calls `each` with every process of the group itself that can be seen from here.
@@ -161,10 +170,14 @@ bool Cgroups::take_tree() {
   for (int i = 0; i < trees_of_a_number; ++i) {
     std::string name = std::string(tree_prefix) + std::to_string(getpid());
     if (i > 0) name += "." + std::to_string(i);
-    if (mkdirat(own_folder_.get(), name.c_str(), 0755) != 0 && errno != EEXIST) return false;
+    const bool made = mkdirat(own_folder_.get(), name.c_str(), 0755) == 0;
+    if (!made && errno != EEXIST) return false;
     Descriptor tree = folder_at(own_folder_.get(), name.c_str());
-    if (!tree) return false;
-    if (flock(tree.get(), LOCK_EX | LOCK_NB) != 0 || is_populated(tree.get(), "cgroup.events")) continue;
+    // Where nothing can be locked nobody takes what another has made.
+    const bool locked = tree && (flock(tree.get(), LOCK_EX | LOCK_NB) == 0 || (made && errno != EWOULDBLOCK));
+    // One that cleans up may have taken it for a dead one's before it was locked.
+    if (!locked || !is_this(own_folder_.get(), name.c_str(), tree.get())) continue;
+    if (is_populated(tree.get(), "cgroup.events")) continue;
     tree_ = std::move(tree);
     path_ = own_ + "/" + name + "/";
     remove_others([](const void*, std::string_view) { return false; }, nullptr);
@@ -356,8 +369,8 @@ bool Cgroups::children_live() const {
   return !WIFSIGNALED(status);
 }
 
-void Cgroups::remove(std::string_view service) const {
-  if (usable()) remove_group(tree_.get(), Below({service, service_suffix}).get());
+bool Cgroups::remove(std::string_view service) const {
+  return usable() && remove_group(tree_.get(), Below({service, service_suffix}).get());
 }
 
 void Cgroups::remove_others(bool (*is_one)(const void* context, std::string_view service), const void* context) const {

@@ -62,10 +62,10 @@ class Cgroups {
   void ask(std::string_view service) const;
   void take_changes() const;
 
-  // Takes a service's group away, if it is empty: the next one is new. A group of which something was killed is of no use to
-  // a spawn: the kernel ends a child that is made in a group with another count of kills (cgroup.kill) than its parent's,
-  // because it takes the child for one that was forked during a kill.
-  void remove(std::string_view service) const;
+  // Takes a service's group away, if it is empty: the next one is new. Whether there is none now. A group of which something
+  // was killed is of no use to a spawn: the kernel ends a child that is made in a group with another count of kills
+  // (cgroup.kill) than its parent's, because it takes the child for one that was forked during a kill.
+  bool remove(std::string_view service) const;
 
   // Takes away the groups of services that `is_one` does not know, as far as they are empty.
   void remove_others(bool (*is_one)(const void* context, std::string_view service), const void* context) const;

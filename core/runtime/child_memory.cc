@@ -1,10 +1,18 @@
 #include "core/runtime/child_memory.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdlib>
 #include <functional>
 #include <new>
+
+#ifdef HCRC_SANITIZED
+
+// Sanitizers bring an allocator of their own, which looks at more.
+void hcrc::leave_heap_alone() {}
+
+#else
 
 namespace hcrc {
 
@@ -22,13 +30,10 @@ bool in_room(const void* memory) {
 void* allocate(std::size_t bytes) {
   constexpr std::size_t grain = alignof(std::max_align_t);
   if (bytes == 0) bytes = 1;  // each its own place
-  if (bytes <= room.size() - used) {
-    void* const memory = room.data() + used;
-    used += (bytes + grain - 1) / grain * grain;
-    if (used > room.size()) used = room.size();
-    return memory;
-  }
-  return std::malloc(bytes);
+  if (bytes > room.size() - used) return std::malloc(bytes);
+  void* const memory = room.data() + used;
+  used = std::min(room.size(), used + (bytes + grain - 1) / grain * grain);
+  return memory;
 }
 
 }  // namespace
@@ -37,8 +42,6 @@ void leave_heap_alone() { used = 0; }
 
 }  // namespace hcrc
 
-// Sanitizers bring their own, which look at more.
-#if !defined(__SANITIZE_ADDRESS__)
 void* operator new(std::size_t bytes) {
   void* const memory = hcrc::allocate(bytes);
   if (memory == nullptr) throw std::bad_alloc();
@@ -50,4 +53,5 @@ void operator delete(void* memory) noexcept {
 }
 
 void operator delete(void* memory, std::size_t) noexcept { operator delete(memory); }
+
 #endif

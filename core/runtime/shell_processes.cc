@@ -91,8 +91,8 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
     request.output = *output;
   }
   if (role == ProcessRole::main) {
-    if (std::exchange(one.cgroup_used_up, false)) cgroups_.remove(name(slot));
-    cgroup = cgroups_.group(name(slot));
+    if (one.cgroup_used_up) one.cgroup_used_up = !cgroups_.remove(name(slot));
+    if (!one.cgroup_used_up) cgroup = cgroups_.group(name(slot));
     request.cgroup = cgroup.get();
     std::array<char, bounds::story_line_bytes> bytes;
     TextWriter refused(bytes);
