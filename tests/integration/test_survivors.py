@@ -43,7 +43,7 @@ class Killed(ShippedNode):
                      "HCRC_PASSPHRASE_FILE": folder / "passphrase", "HCRC_LOGROTATE": "/no/logrotate"}
         enter = [harness.PYTHON, "-I", "-S", harness.ROOT / "tests/integration/enter.py", '{"net": true}']
         program = self.program("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "--net", *enter,
-                               "sh", "-c", LOOP, "sh", harness.BIN / "hcrc-init", "--db", folder / "node.db",
+                               "sh", "-c", '"$@" & wait $!', "sh", "sh", "-c", LOOP, "sh", harness.BIN / "hcrc-init", "--db", folder / "node.db",
                                "--run-dir", folder / "run", env=harness.environment(**variables))
         self.data = data
         return program
@@ -51,8 +51,10 @@ class Killed(ShippedNode):
     def runtime(self, program, than=None):
         """The machine's pid of the runtime, when it is another one than before."""
         def look():
-            shell = next(iter(harness.children(program.pid)), None)
-            pid = next(iter(harness.children(shell)), None) if shell else None
+            # Orphans go to PID 1, and one that was forked and has not executed yet is called as the runtime is.
+            first = next(iter(harness.children(program.pid)), None)
+            loop = next(iter(harness.children(first)), None) if first else None
+            pid = next(iter(harness.children(loop)), None) if loop else None
             return pid if pid and pid != than and harness.command_name(pid) == "hcrc-init" else None
         return self.eventually(look, "the loop has started a runtime")
 
