@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/units.h"
+
 namespace hcrc {
 
 namespace {
@@ -11,18 +13,6 @@ constexpr std::uint32_t names_in_a_list = 5;
 ServiceType type_of(const Supervisor& supervisor, Slot slot) { return static_cast<ServiceType>(supervisor.rule(slot).type); }
 
 std::string_view name(const Supervisor& supervisor, Slot slot) { return supervisor.name(slot); }
-
-void put_size(TextWriter& line, std::uint64_t bytes) {
-  constexpr std::string_view units = "KMGT";
-  std::size_t unit = 0;
-  std::uint64_t value = bytes;
-  while (value >= 1024 && value % 1024 == 0 && unit < units.size()) {
-    value /= 1024;
-    ++unit;
-  }
-  line.number(value);
-  if (unit > 0) line.put(units[unit - 1]);
-}
 
 // How the last attempt ended, in words that follow the service's name.
 void put_end(const Supervisor& supervisor, Slot slot, TextWriter& line) {

@@ -101,11 +101,19 @@ std::expected<CpuShare, UnitError> parse_cpu_share(std::string_view text) {
   return share;
 }
 
-std::string format_cpu_share(CpuShare share) {
+void put_cpu_share(TextWriter& line, CpuShare share) {
   if (share.period_us == CpuShare().period_us && share.quota_us % 1'000 == 0) {
-    return std::to_string(share.quota_us / 1'000) + "%";
+    line.number(share.quota_us / 1'000).put('%');
+  } else {
+    line.number(share.quota_us).put(' ').number(share.period_us);
   }
-  return std::to_string(share.quota_us) + " " + std::to_string(share.period_us);
+}
+
+std::string format_cpu_share(CpuShare share) {
+  std::array<char, 48> bytes;
+  TextWriter text(bytes);
+  put_cpu_share(text, share);
+  return std::string(text.view());
 }
 
 std::string format_duration(Milliseconds duration) {
@@ -120,12 +128,20 @@ std::string format_duration(Milliseconds duration) {
   return text.empty() ? "0ms" : text;
 }
 
-std::string format_size(std::uint64_t bytes) {
+void put_size(TextWriter& line, std::uint64_t bytes) {
   for (const Unit& unit : size_units) {
-    if (bytes >= unit.factor && bytes % unit.factor == 0)
-      return std::to_string(bytes / unit.factor) + std::string(unit.name);
+    if (bytes < unit.factor || bytes % unit.factor != 0) continue;
+    line.number(bytes / unit.factor).put(unit.name);
+    return;
   }
-  return "0B";
+  line.put("0B");
+}
+
+std::string format_size(std::uint64_t bytes) {
+  std::array<char, 24> room;
+  TextWriter text(room);
+  put_size(text, bytes);
+  return std::string(text.view());
 }
 
 std::string_view advice_for_duration(UnitError error) {

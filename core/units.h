@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/text.h"
 #include "core/time.h"
 
 namespace hcrc {
@@ -31,11 +32,13 @@ struct CpuShare {
 [[nodiscard]] std::expected<CpuShare, UnitError> parse_cpu_share(std::string_view text);
 // The shortest text that is read as the same.
 std::string format_cpu_share(CpuShare share);
+void put_cpu_share(TextWriter& line, CpuShare share);
 
 // The shortest text that parse_duration reads as the same: `5m3s`, `0ms`, `1s500ms`.
 std::string format_duration(Milliseconds duration);
 // The same for sizes: `16M`, `1536B`.
 std::string format_size(std::uint64_t bytes);
+void put_size(TextWriter& line, std::uint64_t bytes);
 
 // What is wrong and what to do, as "add a unit: ms, s, m, h or d".
 std::string_view advice_for_duration(UnitError error);

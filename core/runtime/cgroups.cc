@@ -282,22 +282,21 @@ void Cgroups::write_reason(Controller controller, TextWriter& why) const {
 }
 
 bool Cgroups::limit(const Descriptor& group, const format::ServiceRecord& service, TextWriter& why) const {
-  std::array<char, 48> bytes;
-  const auto number = [&bytes](std::uint64_t value) {
-    TextWriter text(bytes);
-    return value == Resources::none ? text.put("max").view() : text.number(value).view();
-  };
-  const auto period = [&bytes, &service] {
-    TextWriter text(bytes);
-    if (service.cpu_max_quota_us == Resources::none) return text.put("max").view();
-    return text.number(service.cpu_max_quota_us).put(' ').number(service.cpu_max_period_us).view();
-  };
   bool all = true;
-  const auto set = [&](Controller controller, const char* file, std::uint64_t wanted, std::string_view value) {
+  const auto set = [&](Controller controller, const char* file, std::uint64_t wanted, auto put_value, auto put_shown) {
+    std::array<char, 48> bytes;
+    TextWriter value(bytes);
+    if (wanted == Resources::none) {
+      value.put("max");
+    } else {
+      put_value(value);
+    }
     const bool possible = usable() && reasons_[static_cast<std::size_t>(controller)] == 0;
-    const int error = possible && group ? write_file(group.get(), file, value) : -1;
+    const int error = possible && group ? write_file(group.get(), file, value.view()) : -1;
     if (error == 0 || wanted == Resources::none) return;
-    why.put(all ? "" : "; ").put(controller_names[static_cast<std::size_t>(controller)]).put("-max ").put(value).put(": ");
+    why.put(all ? "" : "; ").put(controller_names[static_cast<std::size_t>(controller)]).put("-max ");
+    put_shown(why);
+    why.put(": ");
     all = false;
     if (error > 0) {
       why.put(std::strerror(error));
@@ -307,9 +306,16 @@ bool Cgroups::limit(const Descriptor& group, const format::ServiceRecord& servic
       write_reason(controller, why);
     }
   };
-  set(Controller::memory, "memory.max", service.memory_max, number(service.memory_max));
-  set(Controller::cpu, "cpu.max", service.cpu_max_quota_us, period());
-  set(Controller::pids, "pids.max", service.pids_max, number(service.pids_max));
+  const CpuShare share{.quota_us = service.cpu_max_quota_us, .period_us = service.cpu_max_period_us};
+  const auto memory = [&](TextWriter& text) { text.number(service.memory_max); };
+  const auto processes = [&](TextWriter& text) { text.number(service.pids_max); };
+  set(Controller::memory, "memory.max", service.memory_max, memory,
+      [&](TextWriter& text) { put_size(text, service.memory_max); });
+  set(
+      Controller::cpu, "cpu.max", service.cpu_max_quota_us,
+      [&](TextWriter& text) { text.number(share.quota_us).put(' ').number(share.period_us); },
+      [&](TextWriter& text) { put_cpu_share(text, share); });
+  set(Controller::pids, "pids.max", service.pids_max, processes, processes);
   if (all && service.resources_required != 0 && !group) {
     write_reason(Controller::memory, why.put("required: "));
     return false;

@@ -9,7 +9,7 @@
 //                               below it may hold no process itself
 //
 // Nothing is asked of whoever started the runtime: without a group that it may write in, everything goes on by session and
-// process group. All calls are to the kernel's memory. Allocates nothing after open() and limit_possible().
+// process group. All calls are to the kernel's memory. Allocates nothing after open() and prepare_limits().
 #pragma once
 
 #include <sys/types.h>
@@ -37,9 +37,9 @@ class Cgroups {
   std::string_view folder() const { return path_; }
   std::uint64_t inode() const;
 
-  // Makes it possible to set the limits that services of `database` have. This process and `others`, its children that
-  // belong to no service, move to a group of their own. What cannot be had is told by limit(), to each service that wants
-  // it.
+  // Makes it possible to set the limits that services of `database` have. This process and those of `others`,
+  // its children, that are in no service's group move to a group of their own. What cannot be had is told by limit(), to
+  // each service that wants it.
   void prepare_limits(const Database& database, std::span<const pid_t> others);
 
   // The group of a service, which is made where there is none; no descriptor, with errno set, where it cannot be had.

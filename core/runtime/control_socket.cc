@@ -1,6 +1,7 @@
 #include "core/runtime/control_socket.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -13,6 +14,7 @@
 
 #include "core/run_places.h"
 #include "core/runtime/control_client.h"
+#include "core/runtime/proc_listing.h"
 
 namespace hcrc {
 
@@ -49,6 +51,13 @@ pid_t peer_pid(int connection) {
   return getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0 ? credentials.pid : 0;
 }
 
+// Whether whoever listened there has ended; not, where that cannot be known (another PID namespace).
+bool is_dead(pid_t pid) {
+  if (pid <= 0) return false;
+  const auto stat = stat_of(pid);
+  return stat ? !stat->alive : kill(pid, 0) != 0 && errno == ESRCH;
+}
+
 std::unexpected<Error> occupied(const std::string& path, pid_t pid) {
   const std::string who = pid > 0 ? ", pid " + std::to_string(pid) + "," : "";
   return std::unexpected(
@@ -68,11 +77,15 @@ std::expected<void, Error> make_way(int folder, const std::string& name, const s
   const Descriptor knock(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!knock) return refuse(path, std::strerror(errno));
   const sockaddr_un address = address_of(path);
-  if (connect(knock.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-    return occupied(path, peer_pid(knock.get()));
+  const bool connected = connect(knock.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  const int error = connected ? 0 : errno;
+  if (connected) {
+    // A child that was forked by a runtime at the moment of its death keeps its socket for a while, and nobody answers
+    // there.
+    if (const pid_t pid = peer_pid(knock.get()); !is_dead(pid)) return occupied(path, pid);
   }
-  if (errno == EAGAIN) return occupied(path, 0);  // its queue is full
-  if (errno != ECONNREFUSED) return refuse(path, std::strerror(errno));
+  if (error == EAGAIN) return occupied(path, 0);  // its queue is full
+  if (!connected && error != ECONNREFUSED) return refuse(path, std::strerror(error));
   if (unlinkat(folder, name.c_str(), 0) != 0 && errno != ENOENT) return refuse(path, std::strerror(errno));
   return {};
 }

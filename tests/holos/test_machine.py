@@ -228,8 +228,8 @@ class Life(unittest.TestCase):
         machine.shell("mkdir /sys/fs/cgroup/shared; (echo 0 >/sys/fs/cgroup/shared/cgroup.procs; exec sleep 1000) & "
                       + begin.format("shared") + "hcrc --run-dir /run/shared wait --settled --timeout 60s")
         log = machine.until("cat /tmp/shared.log", "limited: .*used up")
-        self.assertRegex(log, r"limited: .*memory-max 16777216: the cgroup of this runtime, /sys/fs/cgroup/shared, holds processes")
-        self.assertRegex(log, r"eater: \[resources\] is not in force: memory-max 8388608: the cgroup of this runtime")
+        self.assertRegex(log, r"limited: .*memory-max 16M: the cgroup of this runtime, /sys/fs/cgroup/shared, holds processes")
+        self.assertRegex(log, r"eater: \[resources\] is not in force: memory-max 8M: the cgroup of this runtime")
         machine.shell("hcrc --run-dir /run/shared shutdown; hcrc --run-dir /run/shared wait --down --timeout 30s; "
                       "echo 1 >/sys/fs/cgroup/shared/cgroup.kill")
 

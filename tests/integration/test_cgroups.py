@@ -258,7 +258,7 @@ class Limits(CgroupTest):
         if (self.own / "memory.max").exists():
             self.skipTest(harness.ALLOWED_SKIP + "the machine's version 2 has the controllers")
         node = self.grouped({"a": self.LIMITED + '\n[restart]\ndelay = "1ms"'})
-        node.expect(r"hcrc: a: \[resources\] is not in force: memory-max 67108864: .* has no controller \"memory\"; cpu-max 50000 100000: .*;"
+        node.expect(r"hcrc: a: \[resources\] is not in force: memory-max 64M: .* has no controller \"memory\"; cpu-max 50%: .*;"
                     r" pids-max 10: .* has no controller \"pids\"")
         node.expect("settled")
         node.kill("a")
@@ -269,7 +269,7 @@ class Limits(CgroupTest):
         if (self.own / "memory.max").exists():
             self.skipTest(harness.ALLOWED_SKIP + "the machine's version 2 has the controllers")
         node = self.grouped({"a": self.LIMITED + 'required = true\n[restart]\ndelay = "1ms"\nattempts = 1', "b": SLEEP})
-        node.expect(r"hcrc: a: .*memory-max 67108864: .* has no controller \"memory\"")
+        node.expect(r"hcrc: a: .*memory-max 64M: .* has no controller \"memory\"")
         node.expect("settled")
         self.assertEqual(node.service("a")["state"], "failed")
         self.assertEqual(node.service("b")["state"], "up")
@@ -283,7 +283,7 @@ class Limits(CgroupTest):
             with self.subTest(says):
                 node = self.grouped({"a": self.LIMITED, "b": self.LIMITED + "required = true\n[restart]\nattempts = 0", "c": SLEEP},
                                     stage=stage)
-                node.expect(rf"hcrc: a: \[resources\] is not in force: memory-max 67108864: .*{says}", anywhere=True)
+                node.expect(rf"hcrc: a: \[resources\] is not in force: memory-max 64M: .*{says}", anywhere=True)
                 node.expect(rf"hcrc: b: .*{says}", anywhere=True)
                 node.expect("settled", anywhere=True)
                 self.assertEqual([node.service(name)["state"] for name in "abc"], ["up", "failed", "up"])

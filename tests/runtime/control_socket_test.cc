@@ -1,6 +1,7 @@
 #include "core/runtime/control_socket.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -452,6 +453,34 @@ TEST_CASE("A second server does not take the first one's socket") {
 TEST_CASE("Only a dead socket is replaced") {
   Node node(false);
   const std::string path = node.path();
+  SECTION("one that a child of a dead runtime still holds") {
+    int child[2];
+    REQUIRE(pipe(child) == 0);
+    const pid_t runtime = fork();
+    if (runtime == 0) {
+      const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+      const sockaddr_un address = address_of(path);
+      if (bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || listen(listener, 1) != 0)
+        _exit(1);
+      const pid_t held_by = fork();
+      if (held_by == 0) {
+        for (;;) pause();
+      }
+      _exit(write(child[1], &held_by, sizeof held_by) == sizeof held_by ? 0 : 1);
+    }
+    pid_t held_by = 0;
+    REQUIRE(read(child[0], &held_by, sizeof held_by) == sizeof held_by);
+    // While it is not reaped, and when nothing is left of it.
+    const bool reaped = GENERATE(false, true);
+    siginfo_t ended{};
+    REQUIRE(waitid(P_PID, static_cast<id_t>(runtime), &ended, WEXITED | (reaped ? 0 : WNOWAIT)) == 0);
+    CHECK(why_not(node.server, node) == "opened");
+    CHECK(node.answer("list\n") == "{\"result\":\"ok\"}\n");
+    kill(held_by, SIGKILL);
+    if (!reaped) waitpid(runtime, nullptr, 0);
+    close(child[0]);
+    close(child[1]);
+  }
   SECTION("a dead socket") {
     {
       const Descriptor dead(socket(AF_UNIX, SOCK_STREAM, 0));
