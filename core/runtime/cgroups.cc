@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <climits>
 #include <cstring>
 #include <initializer_list>
@@ -19,6 +18,7 @@
 #include "core/runtime/proc_listing.h"
 #include "core/runtime/raw_fork.h"
 #include "core/runtime/signal_surely.h"
+#include "core/system/same_file.h"
 #include "core/units.h"
 
 namespace hcrc {
@@ -31,11 +31,13 @@ constexpr const char* runtime_group = "runtime";
 
 constexpr std::array<std::string_view, 3> controller_names = {"memory", "cpu", "pids"};
 
+// In the same order.
+std::array<std::uint64_t, 3> wanted_limits(const format::ServiceRecord& service) {
+  return {service.memory_max, service.cpu_max_quota_us, service.pids_max};
+}
+
 // A second tree of the same number is that of another PID namespace.
 constexpr int trees_of_a_number = 64;
-
-// Processes that a fork bomb makes while its group is walked through are found by the next walk.
-constexpr int walks_at_most = 8;
 
 // A path below a folder, NUL-terminated. Names are bounded: it always fits.
 class Below {
@@ -80,13 +82,6 @@ int move_here(int folder, const char* group_procs, pid_t pid) {
 
 Descriptor folder_at(int folder, const char* name) {
   return Descriptor(openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-}
-
-bool is_this(int folder, const char* name, int descriptor) {
-  struct stat named{};
-  struct stat open{};
-  return fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(descriptor, &open) == 0 &&
-         named.st_ino == open.st_ino && named.st_dev == open.st_dev;
 }
 
 // The group and all below it, as far as they are empty; whether it is gone. Only who made groups in his own group has deep
@@ -134,12 +129,8 @@ enum class Part : bool { any, end };
 
 // Whether the path of the process's group, by what /proc says of it, has this in it: "0::/.../hcrc-1/NAME.service".
 bool is_in(pid_t pid, Part part, std::string_view path_part) {
-  std::array<char, 48> path{};
-  TextWriter(std::span(path).first(path.size() - 1)).put("/proc/").number(pid).put("/cgroup");
-  const Descriptor file(openat(AT_FDCWD, path.data(), O_RDONLY | O_CLOEXEC));
   std::array<char, PATH_MAX> bytes;
-  const ssize_t got = file ? read(file.get(), bytes.data(), bytes.size()) : 0;
-  std::string_view text(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  std::string_view text = proc_file(pid, "/cgroup", bytes);
   while (!text.empty()) {
     const std::string_view line = take_until('\n', text);
     if (!line.starts_with("0::")) continue;
@@ -176,11 +167,11 @@ bool Cgroups::take_tree() {
     // Where nothing can be locked nobody takes what another has made.
     const bool locked = tree && (flock(tree.get(), LOCK_EX | LOCK_NB) == 0 || (made && errno != EWOULDBLOCK));
     // One that cleans up may have taken it for a dead one's before it was locked.
-    if (!locked || !is_this(own_folder_.get(), name.c_str(), tree.get())) continue;
+    if (!locked || !still_names(own_folder_.get(), name.c_str(), tree.get())) continue;
     if (is_populated(tree.get(), "cgroup.events")) continue;
     tree_ = std::move(tree);
     path_ = own_ + "/" + name + "/";
-    remove_others([](const void*, std::string_view) { return false; }, nullptr);
+    remove_others(nullptr, nullptr);
     return true;
   }
   errno = EEXIST;
@@ -191,7 +182,8 @@ void Cgroups::remove_dead_trees() const {
   FolderListing listing;
   if (!listing.open(own_.c_str())) return;
   for (std::string_view entry = listing.next(); !entry.empty(); entry = listing.next()) {
-    if (!entry.starts_with(tree_prefix) || path_of_tree().substr(1, path_of_tree().size() - 2) == entry) continue;
+    // Our own is locked, too.
+    if (!entry.starts_with(tree_prefix)) continue;
     const Descriptor tree = folder_at(own_folder_.get(), entry.data());
     if (tree && flock(tree.get(), LOCK_EX | LOCK_NB) == 0) remove_group(own_folder_.get(), entry.data());
   }
@@ -204,15 +196,13 @@ std::uint64_t Cgroups::inode() const {
 
 void Cgroups::prepare_limits(const Database& database, std::span<const pid_t> others) {
   if (!usable()) return;
-  std::array<bool, controllers> wanted{};
-  for (std::uint32_t i = 0; i < database.size(); ++i) {
-    const format::ServiceRecord& service = database.service(i);
-    wanted[0] = wanted[0] || service.memory_max != Resources::none;
-    wanted[1] = wanted[1] || service.cpu_max_quota_us != Resources::none;
-    wanted[2] = wanted[2] || service.pids_max != Resources::none;
-  }
   for (std::size_t i = 0; i < controllers; ++i) {
-    if (!wanted[i] || reasons_[i] == 0) continue;
+    if (reasons_[i] == 0) continue;
+    bool wanted = false;
+    for (std::uint32_t service = 0; service < database.size() && !wanted; ++service) {
+      wanted = wanted_limits(database.service(service))[i] != Resources::none;
+    }
+    if (!wanted) continue;
     reasons_[i] = leave_own_group(others) ? enable(static_cast<Controller>(i)) : errno;
   }
 }
@@ -385,13 +375,13 @@ void Cgroups::remove_others(bool (*is_one)(const void* context, std::string_view
   for (std::string_view entry = listing.next(); !entry.empty(); entry = listing.next()) {
     if (!entry.ends_with(service_suffix)) continue;
     const std::string_view service = entry.substr(0, entry.size() - service_suffix.size());
-    if (!is_one(context, service)) remove_group(tree_.get(), entry.data());
+    if (is_one == nullptr || !is_one(context, service)) remove_group(tree_.get(), entry.data());
   }
 }
 
 void Cgroups::close() {
   if (!usable()) return;
-  remove_others([](const void*, std::string_view) { return false; }, nullptr);
+  remove_others(nullptr, nullptr);
   if (moved_) {
     for (std::size_t i = 0; i < controllers; ++i) {
       if (reasons_[i] != 0) continue;
@@ -405,6 +395,8 @@ void Cgroups::close() {
   unlinkat(AT_FDCWD, path_.c_str(), AT_REMOVEDIR);
   tree_.reset();
 }
+
+int join_cgroup(int folder) { return write_file(folder, "cgroup.procs", "0"); }
 
 bool anything_in_cgroup(const std::string& folder) { return is_populated(AT_FDCWD, (folder + "cgroup.events").c_str()); }
 

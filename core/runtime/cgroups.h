@@ -67,7 +67,7 @@ class Cgroups {
   // (cgroup.kill) than its parent's, because it takes the child for one that was forked during a kill.
   bool remove(std::string_view service) const;
 
-  // Takes away the groups of services that `is_one` does not know, as far as they are empty.
+  // Takes away the groups of services that `is_one` does not know (null: of all), as far as they are empty.
   void remove_others(bool (*is_one)(const void* context, std::string_view service), const void* context) const;
 
   // Takes the tree away, and leaves the own group as it was. For a runtime whose group lives on when it ends.
@@ -99,6 +99,8 @@ class Cgroups {
   std::array<int, controllers> reasons_ = {not_asked, not_asked, not_asked};  // 0: it can be used
 };
 
+// The slow way into a group: this process, which is there already, moves. The errno; 0: it has.
+[[nodiscard]] int join_cgroup(int folder);
 // Whether anything lives in the group with this folder, or below it.
 bool anything_in_cgroup(const std::string& folder);
 // SIGKILL to all of it; false: it cannot be done.

@@ -14,6 +14,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/runtime/cgroups.h"
 #include "core/runtime/child_memory.h"
 #include "core/runtime/descriptors.h"
 #include "core/runtime/environment.h"
@@ -36,12 +37,6 @@ constexpr std::size_t environment_file_bytes = 1u << 20;
 
 // The lock's number: above what shells use for redirections, low enough for every limit.
 constexpr int first_lock_number = 10;
-
-// The slow way into a cgroup: a process that is there already moves. The errno; 0: it has.
-int join_cgroup(int folder) {
-  const Descriptor file(openat(folder, "cgroup.procs", O_WRONLY | O_CLOEXEC));
-  return file && write(file.get(), "0", 1) == 1 ? 0 : errno;
-}
 
 class Child {
  public:

@@ -14,8 +14,8 @@ namespace hcrc {
 // Where a name without `/` is looked for when PATH is not set, or empty.
 inline constexpr std::string_view default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-// All dispositions to default, those too that the C library keeps to itself. Ignored ones would outlive an exec.
-// By bit, signal n being bit n - 1.
+// Dispositions to default, of those signals too that the C library keeps to itself: by bit, signal n being bit n - 1.
+// Ignored ones would outlive an exec.
 void reset_signals(std::uint64_t signals);
 // Which of this process are ignored or handled.
 std::uint64_t signals_not_by_default();

@@ -22,9 +22,6 @@ namespace hcrc {
 
 namespace {
 
-// Processes that a fork bomb makes while its session is walked through are found by the next walk.
-constexpr int walks_at_most = 8;
-
 bool there_is(pid_t pid) { return kill(pid, 0) == 0 || errno == EPERM; }
 
 bool group_exists(pid_t group) { return there_is(-group); }
@@ -127,12 +124,8 @@ bool any_orphan(std::span<const pid_t> spared) {
 }
 
 FixedText<bounds::orphan_name_bytes> name_of(pid_t pid) {
-  std::array<char, 32> path{};
-  TextWriter(std::span(path).first(path.size() - 1)).put("/proc/").number(pid).put("/comm");
-  const Descriptor file(open(path.data(), O_RDONLY | O_CLOEXEC));
   std::array<char, bounds::orphan_name_bytes + 1> name;
-  const ssize_t got = file ? read(file.get(), name.data(), name.size()) : 0;
-  std::string_view text(name.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  std::string_view text = proc_file(pid, "/comm", name);
   if (text.ends_with('\n')) text.remove_suffix(1);
   return text;
 }

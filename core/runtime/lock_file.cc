@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/runtime/trusted_file.h"
+#include "core/system/same_file.h"
 
 namespace hcrc {
 
@@ -55,12 +56,8 @@ OpenedAt open_lock_at(const std::string& path) {
 
 // Whether the path still names the file that is open: a lock on a file that nobody else can find locks nobody out.
 bool still_named(const OpenedAt& opened, const std::string& path) {
-  struct stat file{};
-  struct stat named{};
-  const int folder = opened.path.folder ? opened.path.folder.get() : AT_FDCWD;
-  const char* name = opened.path.folder ? opened.path.name.c_str() : path.c_str();
-  return fstat(opened.file.get(), &file) == 0 && fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-         file.st_dev == named.st_dev && file.st_ino == named.st_ino;
+  if (!opened.path.folder) return still_names(AT_FDCWD, path.c_str(), opened.file.get());
+  return still_names(opened.path.folder.get(), opened.path.name.c_str(), opened.file.get());
 }
 
 std::string_view take_word(std::string_view& text) {

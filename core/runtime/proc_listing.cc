@@ -54,15 +54,18 @@ std::int64_t next_field(std::string_view& text) {
 
 }  // namespace
 
-std::optional<ProcessStat> stat_of(pid_t pid) {
-  std::array<char, 32> path{};
-  TextWriter(std::span(path).first(path.size() - 1)).put("/proc/").number(pid).put("/stat");
+std::string_view proc_file(pid_t pid, std::string_view name, std::span<char> bytes) {
+  std::array<char, 48> path{};
+  TextWriter(std::span(path).first(path.size() - 1)).put("/proc/").number(pid).put(name);
   const Descriptor file(open(path.data(), O_RDONLY | O_CLOEXEC));
-  std::array<char, 1024> bytes;
   const ssize_t got = file ? read(file.get(), bytes.data(), bytes.size()) : -1;
-  if (got <= 0) return std::nullopt;
+  return {bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
+}
+
+std::optional<ProcessStat> stat_of(pid_t pid) {
+  std::array<char, 1024> bytes;
   // "PID (NAME) S PPID PGRP SESSION TTY TPGID FLAGS ...": a name may hold blanks and brackets, what follows it does not.
-  std::string_view text(bytes.data(), static_cast<std::size_t>(got));
+  std::string_view text = proc_file(pid, "/stat", bytes);
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string_view::npos || name_end + 2 >= text.size()) return std::nullopt;
   text.remove_prefix(name_end + 2);

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "core/system/descriptor.h"
@@ -21,6 +22,9 @@ struct ProcessStat {
   bool kernel = false;       // a thread of the kernel
   std::int64_t started = 0;  // clock ticks after the boot
 };
+
+// What one read gets of /proc/PID and the name ("/stat"); nothing where it cannot be read.
+std::string_view proc_file(pid_t pid, std::string_view name, std::span<char> bytes);
 
 // Nothing where there is no such process, or it cannot be looked at.
 std::optional<ProcessStat> stat_of(pid_t pid);

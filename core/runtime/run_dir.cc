@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "core/run_places.h"
+#include "core/system/same_file.h"
 
 namespace hcrc {
 
@@ -125,13 +126,7 @@ RunDirError occupied(const std::string& path, pid_t pid, pid_t written) {
 }
 
 // Whether RUN_DIR/lock is still the file that was opened.
-bool still_there(int folder, int lock) {
-  struct stat opened{};
-  struct stat named{};
-  return fstat(lock, &opened) == 0 &&
-         fstatat(folder, std::string(run_dir_file::lock).c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
-}
+bool still_there(int folder, int lock) { return still_names(folder, std::string(run_dir_file::lock).c_str(), lock); }
 
 std::expected<Descriptor, RunDirError> open_lock(int folder, const std::string& path) {
   const std::string file = path + '/' + std::string(run_dir_file::lock);

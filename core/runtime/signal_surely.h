@@ -11,6 +11,9 @@
 
 namespace hcrc {
 
+// SIGKILL to many goes around so often: what a fork bomb makes meanwhile is found by the next walk.
+inline constexpr int walks_at_most = 8;
+
 // Signals the process if `is_it` holds of it: asked when a descriptor of the process is already there (pidfd_open(2)), so
 // that no other one can have got its number in between. Where the kernel has no such descriptor, by number. Whether it was
 // sent.
