@@ -67,13 +67,11 @@ KindText kind_text(ValueKind kind) {
     case ValueKind::size:
       return {"size", "a size or \"unlimited\"", R"("512M")",
               "a text with a unit, in powers of two: `\"64M\"`, `\"2G\"`; or `\"unlimited\"`. A bare number is an error "
-              "that says "
-              "which unit to add"};
+              "that says which unit to add"};
     case ValueKind::cpu_share:
       return {"share of processors", "a share of the processors or \"unlimited\"", R"("50%")",
               "a percentage of one processor, `\"50%\"`, `\"250%\"`; as the kernel's cpu.max has it, microseconds in each "
-              "period "
-              "of microseconds, `\"50000 100000\"`; or `\"unlimited\"`"};
+              "period of microseconds, `\"50000 100000\"`; or `\"unlimited\"`"};
   }
   return {};
 }

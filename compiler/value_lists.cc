@@ -34,6 +34,15 @@ std::string unit_of_size(const KeyRow& row, std::string_view number) {
                      number, number, number);
 }
 
+// What a size is written as; a limit may be a number, too.
+std::string size_note(const KeyRow& row, std::string_view text, bool bare) {
+  if (row.kind == ValueKind::limit) {
+    return bare ? "a number stands without quotes; a size has a unit: \"16K\", \"16M\", \"1G\""
+                : "it is a number without quotes, a size such as \"16M\", or \"unlimited\"";
+  }
+  return bare ? unit_of_size(row, text) : "it is a size such as \"16M\", or \"unlimited\"";
+}
+
 bool is_variable_name(std::string_view name) {
   return !name.empty() && std::ranges::none_of(name, [](char c) {
     return c == '=' || static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) == 0x7F;
@@ -198,7 +207,6 @@ bool ValueReader::size_number(const KeyRow& row, const SyntaxNode& node, Item& i
     return false;
   }
   const bool bare = size.error() == UnitError::bare_number;
-  const bool may_be_bare = row.kind == ValueKind::limit;
   if (const auto meant = bare ? std::nullopt : suggested_size(node.text)) {
     diagnostics_.add(Code::bad_quantity, node.place, fmt::format("{} is no size", in_quotes(node.text)),
                      {{fmt::format("write \"{}\": sizes are powers of two", *meant)}});
@@ -206,10 +214,7 @@ bool ValueReader::size_number(const KeyRow& row, const SyntaxNode& node, Item& i
   }
   diagnostics_.add(bare ? Code::missing_unit : Code::bad_quantity, node.place,
                    bare ? fmt::format("{} has no unit", text(row)) : fmt::format("{} is no size", in_quotes(node.text)),
-                   {{bare && may_be_bare ? "a number stands without quotes; a size has a unit: \"16K\", \"16M\", \"1G\""
-                     : bare              ? unit_of_size(row, node.text)
-                     : may_be_bare       ? "it is a number without quotes, a size such as \"16M\", or \"unlimited\""
-                                         : "it is a size such as \"16M\", or \"unlimited\""}});
+                   {{size_note(row, node.text, bare)}});
   return false;
 }
 
