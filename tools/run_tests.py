@@ -6,7 +6,6 @@ Where CI is true, a test that was skipped for want of something the machine shou
 
 import argparse
 import concurrent.futures
-import itertools
 import json
 import os
 import pathlib
@@ -17,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from cgroup import Cgroup
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RELEASE = ROOT / "build/release"
@@ -54,53 +55,10 @@ class Result:
             self.output += "".join(f"skipped, which fails under CI: {test}: {why}\n" for test, why in missing)
 
 
-def cgroups():
-    """The folder of our own cgroup of version 2, where we may make others in it; else None."""
-    try:
-        own = next(line[3:].strip() for line in open("/proc/self/cgroup", encoding="utf-8") if line.startswith("0::"))
-        mounts = [line.split() for line in open("/proc/self/mountinfo", encoding="utf-8") if " - cgroup2 " in line]
-        folder = pathlib.Path(mounts[-1][4] + own) if mounts and mounts[-1][3] == "/" else None
-    except (OSError, StopIteration):
-        return None
-    return folder if folder and os.access(folder / "cgroup.procs", os.W_OK) else None
-
-
-class Cgroup:
-    """A cgroup for one part of a suite, with all that its nodes make in it; gone afterwards."""
-
-    numbers = itertools.count()
-
-    def __init__(self):
-        above = cgroups()
-        self.folder = above / f"hcrc-tests-{os.getpid()}-{next(self.numbers)}" if above else None
-        try:
-            if self.folder:
-                self.folder.mkdir()
-        except OSError:
-            self.folder = None
-
-    def words(self):
-        """What a program is started with, to be in it."""
-        return ["sh", "-c", 'echo 0 >"$0/cgroup.procs"; exec "$@"', str(self.folder)] if self.folder else []
-
-    def remove(self):
-        if not self.folder:
-            return
-        try:
-            (self.folder / "cgroup.kill").write_text("1")
-            deadline = time.monotonic() + 10
-            while "populated 1" in (self.folder / "cgroup.events").read_text() and time.monotonic() < deadline:
-                time.sleep(0.01)  # until the kernel has ended them
-            for folder, _, _ in os.walk(self.folder, topdown=False):
-                os.rmdir(folder)
-        except OSError as error:
-            print(f"run-tests: {error}: a cgroup is left behind", flush=True)
-
-
 def execute(argv, timeout=900, **environment):
     """Runs a program with its own process group, which is gone afterwards: (exit code, output, seconds)."""
     started = time.monotonic()
-    cgroup = Cgroup()
+    cgroup = Cgroup("tests")
     process = subprocess.Popen([*cgroup.words(), *(str(word) for word in argv)], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, start_new_session=True,
                                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment})
@@ -115,7 +73,10 @@ def execute(argv, timeout=900, **environment):
             pass
     if late:
         output = process.communicate()[0]
-    cgroup.remove()
+    try:
+        cgroup.remove()
+    except OSError as error:
+        print(f"run-tests: {error}: a cgroup is left behind", flush=True)
     return process.returncode, output.decode("utf-8", "replace") + late, time.monotonic() - started
 
 

@@ -220,10 +220,9 @@ class Life(unittest.TestCase):
         self.assertRegex(log, r"eater: killed by SIGKILL: out of memory \(limit 8M\) .*, restart 1 of 1")
         self.assertRegex(log, r"(?i)can't fork|cannot fork", log)
         self.assertNotIn("is not in force", log)
-        code, _ = machine.shell("hcrc --run-dir /run/trial shutdown; hcrc --run-dir /run/trial wait --down --timeout 30s; "
-                                "i=0; while ls -d /sys/fs/cgroup/trial/hcrc-* 2>/dev/null && [ $i -lt 100 ]; do sleep 0.1; i=$((i+1)); done; "
-                                "rmdir /sys/fs/cgroup/trial")
-        self.assertEqual(code, 0, "the group is as it was: empty, and nothing in it")
+        machine.shell("hcrc --run-dir /run/trial shutdown")
+        machine.until("ls -d /sys/fs/cgroup/trial/hcrc-* 2>/dev/null || echo gone", "gone")
+        self.assertEqual(machine.shell("rmdir /sys/fs/cgroup/trial")[0], 0, "the group is as it was: empty, and nothing in it")
         # Where others are in its group, limits cannot be had: one line, and what requires them does not start.
         machine.shell("mkdir /sys/fs/cgroup/shared; (echo 0 >/sys/fs/cgroup/shared/cgroup.procs; exec sleep 1000) & "
                       + begin.format("shared") + "hcrc --run-dir /run/shared wait --settled --timeout 60s")

@@ -1,6 +1,5 @@
 """A cgroup of version 2 for each service: what it holds, how it is ended, and what is said where there is none."""
 
-import contextlib
 import errno
 import json
 import os
@@ -8,16 +7,21 @@ import pathlib
 import platform
 import signal
 import subprocess
+import sys
 import unittest
 
 import harness
+
+sys.path.insert(0, str(harness.ROOT / "tools"))
+import cgroup  # noqa: E402
 
 SLEEP = 'command = ["sleep", "inf"]'
 CLONE3 = 435  # of x86-64
 
 # Leaves a process in a session of its own, whose parent ends at once; it writes down the signals that it gets.
 STRAY = """
-import os, signal, sys
+import os, signal
+there, tell = os.pipe()
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
@@ -28,12 +32,12 @@ if os.fork() == 0:
             signal.signal(number, heard)
         with open("{folder}/strays", "a") as file:
             file.write(str(os.getpid()) + "\\n")
+        os.write(tell, b"x")
         while True:
             signal.pause()
     os._exit(0)
 os.wait()
-while not os.path.exists("{folder}/strays"):
-    pass
+os.read(there, 1)
 os.execvp("sleep", ["sleep", "inf"])
 """
 
@@ -63,14 +67,7 @@ class CgroupTest(harness.NodeTest):
         self.addCleanup(subprocess.run, ["umount", "--lazy", self.mounted], check=True)
         self.own = self.mounted / f"hcrc-test-{os.getpid()}-{self.id().rpartition('.')[2]}"
         self.own.mkdir()
-        self.addCleanup(self.remove)
-
-    def remove(self):
-        with contextlib.suppress(OSError):  # Linux 5.14
-            (self.own / "cgroup.kill").write_text("1")
-        self.eventually(lambda: "populated 0" in (self.own / "cgroup.events").read_text(), "its processes end")
-        for folder, _, _ in os.walk(self.own, topdown=False):
-            os.rmdir(folder)
+        self.addCleanup(cgroup.remove, self.own)
 
     def grouped(self, services, stage="", **options):
         return self.node(services, stage=f"echo 1 > {self.own}/cgroup.procs\n{stage}", **options)
@@ -155,7 +152,6 @@ class Groups(CgroupTest):
         second.send(signal.SIGTERM)
         self.assertEqual(second.wait(), 0)
 
-
     def test_kills_by_others_do_not_stick_to_a_group(self):
         # The kernel takes a child that is made in another group than its parent's for one of those that were to be killed.
         services = {"a": SLEEP + '\n[restart]\ndelay = "1ms"'}
@@ -172,12 +168,11 @@ class Groups(CgroupTest):
 class Strays(CgroupTest):
     """What has left the session of its service, and still is in its cgroup."""
 
-    def node_with_stray(self, **keys):
+    def node_with_stray(self):
         folder = self.scratch()
         self.strays, self.heard = folder / "strays", folder / "heard"
         self.heard.touch()
-        lines = "\n".join(f"{key} = {value}" for key, value in keys.items())
-        node = self.grouped({"a": python(STRAY, folder=folder) + f"\n{lines}\n[restart]\ndelay = \"1ms\"\n[stop]\ntimeout = \"300ms\""})
+        node = self.grouped({"a": python(STRAY, folder=folder) + '\n[restart]\ndelay = "1ms"\n[stop]\ntimeout = "300ms"'})
         node.expect("settled")
         self.eventually(lambda: self.strays.exists() and len(self.members("a")) == 2, "the service and its stray")
         return node

@@ -7,7 +7,8 @@ best of some rounds.
 The bounds: N services (1,000) in layers, with 3 dependencies each, start in 1.2 times the bare loop and stop in 1.5 times; what
 gets SIGKILL is back in 1.2 times a bare loop of waitpid and vfork (`delay = "0ms"`, 10 services up); the runtime takes less than
 3 MB (PSS). Measured twice: in a container as engines make them, where no cgroup can be made, and, where the machine has version 2
-to try it, with a cgroup for each service, which a bare loop has not. It exits 1 where something is more than three times that: a machine has other things to do.
+to try it, with a cgroup for each service, which a bare loop has not. It exits 1 where something is more than three times that: a
+machine has other things to do.
 """
 
 import argparse
@@ -22,6 +23,9 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+from cgroup import Cgroup  # noqa: E402
+
 INIT = ROOT / "build/release/bin/hcrc-init"
 COMPILE = ROOT / "build/release/bin/hcrc-compile"
 BARE = ROOT / "build/release/benchmarks/bare-loop"
@@ -55,34 +59,6 @@ def node(path, folder):
 
 # In the mount namespace of a run: takes away what cgroups could be made in.
 NO_CGROUPS = 'for at in $(awk \'/ - cgroup2 / {print $5}\' /proc/self/mountinfo); do umount -l "$at"; done; exec "$@"'
-
-
-class Cgroup:
-    """A new cgroup (version 2) for one run, and all that is made in it; `folder` is None where there can be none."""
-
-    def __init__(self):
-        with open("/proc/self/cgroup", encoding="utf-8") as file:
-            own = [line[3:].strip() for line in file if line.startswith("0::")]
-        with open("/proc/self/mountinfo", encoding="utf-8") as file:
-            mounts = [line.split() for line in file if " - cgroup2 " in line]
-        above = pathlib.Path(mounts[-1][4] + own[0]) if own and mounts and mounts[-1][3] == "/" else None
-        self.folder = above / f"hcrc-benchmark-{os.getpid()}" if above and os.access(above / "cgroup.procs", os.W_OK) else None
-
-    def __enter__(self):
-        if self.folder:
-            self.folder.mkdir()
-        return self
-
-    def words(self):
-        return ["sh", "-c", 'echo 0 >"$0/cgroup.procs"; exec "$@"', str(self.folder)]
-
-    def __exit__(self, *_):
-        if not self.folder:
-            return
-        while "populated 1" in (self.folder / "cgroup.events").read_text():
-            time.sleep(0.005)  # until the kernel has ended them
-        for folder, _, _ in os.walk(self.folder, topdown=False):
-            os.rmdir(folder)
 
 
 class Running:
@@ -163,6 +139,16 @@ def restarts(program, go, done, cgroup=None):
         return statistics.median(took)
 
 
+def in_cgroup(run):
+    """Where there can be one."""
+    cgroup = Cgroup("benchmark")
+    try:
+        if cgroup.folder:
+            run(cgroup)
+    finally:
+        cgroup.remove()
+
+
 def tell(what, ours, bare, bound, unit):
     print(f"{what}: {ours:.1f} {unit}, a bare loop {bare:.1f} {unit}: {ours / bare:.2f} times (bound {bound})")
     return ours / bare <= 3 * bound
@@ -187,11 +173,8 @@ def main():
             bare.append(start_and_stop([BARE, "start", words.services]))
             back.append(restarts(node(ten, folder), go, done))
             bare_back.append(restarts([BARE, "restart", go, done], go, done))
-            if Cgroup().folder:
-                with Cgroup() as cgroup:
-                    grouped.append(start_and_stop(node(many, folder), cgroup))
-                with Cgroup() as cgroup:
-                    back_grouped.append(restarts(node(ten, folder), go, done, cgroup))
+            in_cgroup(lambda cgroup: grouped.append(start_and_stop(node(many, folder), cgroup)))
+            in_cgroup(lambda cgroup: back_grouped.append(restarts(node(ten, folder), go, done, cgroup)))
         best, best_bare = ([1e3 * min(run[i] for run in runs) for i in (0, 1)] for runs in (ours, bare))
         good = tell(f"start of {words.services}", best[0], best_bare[0], 1.2, "ms")
         good &= tell(f"stop of {words.services}", best[1], best_bare[1], 1.5, "ms")
