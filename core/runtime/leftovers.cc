@@ -56,7 +56,8 @@ bool signal_outside_group(pid_t session, int signal) {
 }  // namespace
 
 bool may_have_orphans(KnownChildren known) {
-  ChildListing children;
+  ChildListing own_listing;
+  ChildListing& children = known.listing != nullptr ? *known.listing : own_listing;
   if (!children.open()) return true;
   for (pid_t child = children.next(); child != 0; child = children.next()) {
     if (known.knows == nullptr || !known.knows(known.context, child)) return true;

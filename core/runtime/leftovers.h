@@ -14,6 +14,7 @@
 #include <span>
 
 #include "core/bounds.h"
+#include "core/runtime/proc_listing.h"
 #include "core/text.h"
 
 namespace hcrc {
@@ -23,6 +24,7 @@ namespace hcrc {
 struct KnownChildren {
   bool (*knows)(const void* context, pid_t pid) = nullptr;  // null: none is known, every look goes through all of /proc
   const void* context = nullptr;
+  ChildListing* listing = nullptr;  // that is kept open; null: each look opens one
 };
 
 // Whether there is a child that is not known: only what has lost its parent can be left of a dead leader's session, or lies

@@ -26,6 +26,8 @@ struct EntryHead {
 constexpr std::size_t name_offset = 19;
 static_assert(offsetof(EntryHead, type) + 1 == name_offset);
 
+constexpr std::size_t longest_number = 16;  // of a pid, with the blank behind it; and more
+
 pid_t pid_in(std::string_view text) {
   pid_t pid = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
@@ -117,18 +119,22 @@ pid_t ProcListing::next() {
 }
 
 bool ChildListing::open() {
-  if (!proc_is_ours()) return false;
-  file_.reset(::open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC));
+  if (!file_ && proc_is_ours()) file_.reset(::open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC));
+  offset_ = 0;
+  all_read_ = false;
   at_ = end_ = 0;
   return static_cast<bool>(file_);
 }
 
 int ChildListing::take() {
   if (at_ == end_) {
-    const ssize_t got = read(file_.get(), bytes_.data(), bytes_.size());
+    const ssize_t got = all_read_ ? 0 : pread(file_.get(), bytes_.data(), bytes_.size(), offset_);
     at_ = 0;
     end_ = got > 0 ? static_cast<std::size_t>(got) : 0;
     if (end_ == 0) return -1;
+    offset_ += got;
+    // The kernel breaks off where a number finds no room any more, and nowhere else.
+    all_read_ = end_ + longest_number < bytes_.size();
   }
   return static_cast<unsigned char>(bytes_[at_++]);
 }

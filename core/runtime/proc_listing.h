@@ -59,13 +59,17 @@ class ProcListing {
 // Walks through the children of this process that are not reaped yet, those it was given as orphans too.
 class ChildListing {
  public:
-  [[nodiscard]] bool open();  // false: the kernel has no such list (CONFIG_PROC_CHILDREN), or as above
+  // Before each walk; only the first one opens anything. False: the kernel has no such list (CONFIG_PROC_CHILDREN), or as
+  // above.
+  [[nodiscard]] bool open();
   pid_t next();
 
  private:
   int take();  // the next character; -1 at the end
 
   Descriptor file_;
+  off_t offset_ = 0;
+  bool all_read_ = false;
   std::array<char, 4096> bytes_;
   std::size_t at_ = 0;
   std::size_t end_ = 0;

@@ -156,22 +156,25 @@ void Shell::dispatch(const Event& event) {
   performing_ = false;
 }
 
-// A stop signal does not wait until a large graph has started: it is taken between two effects.
+// A stop signal does not wait until a large graph has started: it is taken between two starts. Nothing else takes long.
 void Shell::perform_all() {
-  do {
-    loop_.collect_signals();
-    for (SignalWatcher& signal : std::span(signals_).first(stop_signals.size())) {
-      if (!signal.take()) continue;
-      supervisor_.handle(event::Shutdown{.signal = signal.number(), .code = 0}, EventLoop::now());
-      changed_ = true;
-    }
-  } while (perform_next());
+  bool time_has_passed = true;
+  for (;;) {
+    if (time_has_passed) take_stop_signals();
+    const auto effect = supervisor_.next(EventLoop::now());
+    if (!effect) return;
+    perform(*effect);
+    time_has_passed = std::holds_alternative<effect::Spawn>(*effect);
+  }
 }
 
-bool Shell::perform_next() {
-  const auto effect = supervisor_.next(EventLoop::now());
-  if (effect) perform(*effect);
-  return effect.has_value();
+void Shell::take_stop_signals() {
+  loop_.collect_signals();
+  for (SignalWatcher& signal : std::span(signals_).first(stop_signals.size())) {
+    if (!signal.take()) continue;
+    supervisor_.handle(event::Shutdown{.signal = signal.number(), .code = 0}, EventLoop::now());
+    changed_ = true;
+  }
 }
 
 void Shell::perform(const Effect& effect) {
@@ -214,6 +217,7 @@ void Shell::do_it(const effect::SignalProcess& effect) {
   Process& process = service(effect.slot).main;
   if (!process.alive() || process.run != effect.run) return;
   process.killed = process.killed || effect.signal == SIGKILL;
+  expected_ends_.add(process.pid);
   if (kill(process.pid, effect.signal) == 0 || errno != EPERM || process.untouchable) return;
   process.untouchable = true;
   std::array<char, bounds::story_line_bytes> bytes;

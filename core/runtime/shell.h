@@ -28,6 +28,7 @@
 #include "core/runtime/control_socket.h"
 #include "core/runtime/database_reader.h"
 #include "core/runtime/event_loop.h"
+#include "core/runtime/expected_ends.h"
 #include "core/runtime/fork_memory.h"
 #include "core/runtime/leftovers.h"
 #include "core/runtime/log_pipes.h"
@@ -132,7 +133,7 @@ class Shell final : public NodeView {
   // shell.cc: the loop, events and effects.
   void dispatch(const Event& event);
   void perform_all();
-  bool perform_next();
+  void take_stop_signals();
   void perform(const Effect& effect);
   void do_it(const effect::Spawn& effect);
   void do_it(const effect::SignalProcess& effect);
@@ -186,7 +187,7 @@ class Shell final : public NodeView {
   void look_for_leftovers();
   void look_for_orphans();
   std::int32_t sweep(int signal);
-  KnownChildren known_children() const;
+  KnownChildren known_children();
   std::span<const pid_t> children();
   std::span<const pid_t> owned();
   Service& service(Slot slot) { return services_[slot]; }
@@ -205,6 +206,8 @@ class Shell final : public NodeView {
   Spawner spawner_;
   LogPipes pipes_;
   ProcessTable table_;
+  ChildListing child_listing_;
+  ExpectedEnds expected_ends_;
   ProcessRecords records_;
   std::optional<RunDir> run_dir_;
   MemoryCounter memory_;

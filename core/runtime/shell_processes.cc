@@ -137,10 +137,11 @@ bool Shell::limit(Slot slot, const Descriptor& cgroup, bool first_start, TextWri
   return true;
 }
 
-KnownChildren Shell::known_children() const {
+KnownChildren Shell::known_children() {
   return {
       .knows = [](const void* table, pid_t pid) { return static_cast<const ProcessTable*>(table)->find(pid).has_value(); },
-      .context = &table_};
+      .context = &table_,
+      .listing = &child_listing_};
 }
 
 std::span<const pid_t> Shell::children() {
@@ -288,11 +289,13 @@ void Shell::reap() {
     do {
       answer = waitid(which, static_cast<id_t>(pid), &ends[count], WEXITED | WNOHANG);
     } while (answer != 0 && errno == EINTR);
-    if (answer != 0 || ends[count].si_pid == 0) return false;
+    if (answer != 0) return ExpectedEnds::Found::no_child;
+    if (ends[count].si_pid == 0) return ExpectedEnds::Found::lives;
     ++count;
-    return true;
+    return ExpectedEnds::Found::ended;
   };
-  while (count < reaped_at_once && take(P_ALL, 0)) {
+  expected_ends_.take([&](pid_t pid) { return count < reaped_at_once ? take(P_PID, pid) : ExpectedEnds::Found::lives; });
+  while (count < reaped_at_once && take(P_ALL, 0) == ExpectedEnds::Found::ended) {
   }
   const bool more = count == reaped_at_once;
   // The kernel tells of the oldest child first: behind thousands of orphans a service's end would be noticed late.

@@ -57,6 +57,7 @@ std::expected<void, std::string> Shell::make_room(Slot slots, const Database* ne
     }
     spared_.reserve(children + slots);
     table_.make_room(children);
+    expected_ends_.make_room(children);
     pipes_.make_room(slots);
   } catch (const std::bad_alloc&) {
     return std::unexpected(std::string("there is not enough memory for it"));
