@@ -41,8 +41,13 @@ constexpr int first_lock_number = 10;
 class Child {
  public:
   // `answer_fd` changes where it has to make room for another.
-  Child(const SpawnRequest& request, const RuntimeFacts& facts, pid_t runtime_pid, int& answer_fd, int cgroup_error)
-      : request_(request), facts_(facts), answer_fd_(answer_fd), runtime_pid_(runtime_pid), cgroup_error_(cgroup_error) {}
+  Child(const SpawnRequest& request, const RuntimeFacts& facts, const AtFork& at_fork, int& answer_fd, int cgroup_error)
+      : request_(request),
+        facts_(facts),
+        runtime_(at_fork.environment),
+        answer_fd_(answer_fd),
+        runtime_pid_(at_fork.runtime_pid),
+        cgroup_error_(cgroup_error) {}
 
   // They return only with a failure.
   StartFailure become_command(TerminalRole terminal);
@@ -60,7 +65,7 @@ class Child {
 
   void only_intended_descriptors() const;
   OrFailure<Plan> plan();
-  OrFailure<void> look_up(Plan& plan, const Environment& runtime, const Variables& variables);
+  OrFailure<void> look_up(Plan& plan, const Variables& variables);
   OrFailure<void> judge_paths(const Variables& variables) const;
   OrFailure<void> send_addresses(const Variables& variables, bool read_by_child) const;
   OrFailure<Descriptor> open_input(const Variables& variables) const;
@@ -90,6 +95,7 @@ class Child {
 
   const SpawnRequest& request_;
   const RuntimeFacts& facts_;
+  const Environment& runtime_;
   int& answer_fd_;
   pid_t runtime_pid_;
   int cgroup_error_;  // why it is not in its cgroup; 0: it is, or has none
@@ -132,21 +138,21 @@ OrFailure<std::optional<std::string>> Child::path_of(format::OptionalTemplate in
   return absolute(std::move(*path));
 }
 
-// Environment, user and directory, which everything else depends on; `variables` stay those of `plan` and `runtime`. What
+// Environment, user and directory, which everything else depends on; `variables` stay those of `plan`. What
 // fails is told after the conditions: what they leave out need not be right.
-OrFailure<void> Child::look_up(Plan& plan, const Environment& runtime, const Variables& variables) {
+OrFailure<void> Child::look_up(Plan& plan, const Variables& variables) {
   const FileReader read = [this](const std::string& path) -> OrFailure<std::string> {
     // A relative one begins at the root: what the directory is may depend on what is read here.
     auto content = read_whole(absolute(path), environment_file_bytes, whose());
     if (!content) return std::unexpected(cannot_read(Stage::environment_file, path, content.error()));
     return std::move(*content);
   };
-  ComposedEnvironment composed = compose_environment(database(), service(), runtime, nullptr, read);
+  ComposedEnvironment composed = compose_environment(database(), service(), runtime_, nullptr, read);
   plan.environment = std::move(composed.environment);
   auto identity = resolve_identity(database(), service(), variables, facts_.accounts);
   // The user's own variables depend on who the user is, which may depend on variables.
   if (identity && identity->variables) {
-    composed = compose_environment(database(), service(), runtime, &*identity->variables, read);
+    composed = compose_environment(database(), service(), runtime_, &*identity->variables, read);
     plan.environment = std::move(composed.environment);
   }
   auto directory = path_of(service().directory, variables);
@@ -164,9 +170,8 @@ OrFailure<void> Child::look_up(Plan& plan, const Environment& runtime, const Var
 // All that needs no change of this process.
 OrFailure<Child::Plan> Child::plan() {
   Plan plan;
-  const Environment runtime(facts_.environment);
-  const Variables variables{plan.environment, runtime, database().string(service().instance)};
-  if (auto done = look_up(plan, runtime, variables); !done) return std::unexpected(std::move(done.error()));
+  const Variables variables{plan.environment, runtime_, database().string(service().instance)};
+  if (auto done = look_up(plan, variables); !done) return std::unexpected(std::move(done.error()));
   auto words = expand_all(database(), command_range(), variables);
   if (!words) return std::unexpected(std::move(words.error()));
   if (words->empty()) return failed(Stage::command, ENOENT, "of no words");
@@ -358,7 +363,7 @@ StartFailure Child::become_service() {
     return {.stage = Stage::no_new_privileges, .error = errno, .permanent = false, .detail = {}};
   }
   set_runtime_variables(plan->environment);
-  const std::vector<std::string> entries = plan->environment.entries();
+  const std::vector<const char*> entries = plan->environment.entries();
   if (auto done = limits_.set(database(), service()); !done) return std::move(done.error());
   return execute(plan->words, entries, plan->environment.find("PATH"));
 }
@@ -369,11 +374,12 @@ StartFailure Child::become_command(TerminalRole terminal) {
   for (int fd = 0; fd <= 2; ++fd) fcntl(fd, F_SETFD, 0);
   take_terminal(terminal);
   std::vector<std::string> words(request_.command.begin(), request_.command.end());
-  std::vector<std::string> entries(facts_.environment.begin(), facts_.environment.end());
+  std::vector<const char*> entries;
+  for (const std::string_view entry : facts_.environment) entries.push_back(entry.data());
+  entries.push_back(nullptr);
   if (words.empty()) return {.stage = Stage::command, .error = ENOENT, .permanent = false, .detail = "of no words"};
   limits_.restore();
-  const Environment environment(facts_.environment);
-  return execute(words, entries, environment.find("PATH"));
+  return execute(words, entries, runtime_.find("PATH"));
 }
 
 }  // namespace
@@ -385,7 +391,7 @@ void run_child(const SpawnRequest& request, const RuntimeFacts& facts, const AtF
   reset_signals(at_fork.signals_to_reset);
   StartFailure failure;
   try {
-    Child child(request, facts, at_fork.runtime_pid, answer_fd, cgroup_error);
+    Child child(request, facts, at_fork, answer_fd, cgroup_error);
     failure = request.role == ProcessRole::command ? child.become_command(at_fork.terminal) : child.become_service();
   } catch (...) {  // only want of memory throws here
     failure = {.stage = Stage::memory, .error = ENOMEM, .permanent = false, .detail = {}};

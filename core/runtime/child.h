@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "core/runtime/environment.h"
 #include "core/runtime/spawn.h"
 #include "core/runtime/terminal.h"
 
@@ -12,6 +13,7 @@ namespace hcrc {
 
 // What the runtime knew at the fork.
 struct AtFork {
+  const Environment& environment;  // that of the facts
   pid_t runtime_pid = 0;
   std::uint64_t signals_to_reset = 0;  // by bit, signal n being bit n - 1
   TerminalRole terminal = TerminalRole::none;

@@ -1,11 +1,14 @@
-// What a child allocates between its fork and its exec.
+// What a child allocates between its fork and its exec: nothing of the runtime's heap. Each page of that which a forked
+// child writes to is first copied for it; and to one that runs in the runtime's own memory the heap is not its own.
 #pragma once
 
 namespace hcrc {
 
-// From here on, in this process, `new` takes from a room that nobody has touched yet, as long as it lasts, and `delete`
-// gives nothing back to it. The heap is the runtime's: each of its pages that a child writes to is first copied for it. For
-// a child that is about to execute.
+// From here on `new` takes from a room of its own, and beyond that from blocks of their own; `delete` gives nothing back.
+// For a child that is about to execute.
 void leave_heap_alone();
+
+// Ends that, in the runtime: its child has run in its memory and is gone. All that the child allocated is given back.
+void return_to_heap();
 
 }  // namespace hcrc

@@ -34,39 +34,44 @@ std::expected<void, std::string_view> add_line(Environment& environment, std::st
 }  // namespace
 
 Environment::Environment(std::span<const std::string_view> entries) {
+  variables_.reserve(entries.size());
   for (const std::string_view entry : entries) {
     const std::size_t equals = entry.find('=');
-    if (equals != 0 && equals != std::string_view::npos) set_default(entry.substr(0, equals), entry.substr(equals + 1));
+    if (equals == 0 || equals == std::string_view::npos) continue;
+    variables_.push_back({.own = {}, .borrowed = entry, .name_bytes = equals});
   }
+  std::ranges::stable_sort(variables_, {}, &Variable::name);
+  const auto later = std::ranges::unique(variables_, {}, &Variable::name);
+  variables_.erase(later.begin(), later.end());
 }
 
 void Environment::set(std::string_view name, std::string_view value) {
-  const auto found = variables_.find(name);
-  if (found != variables_.end()) {
-    found->second = value;
+  Variable variable{.own = {}, .borrowed = {}, .name_bytes = name.size()};
+  variable.own.reserve(name.size() + 1 + value.size());
+  variable.own.append(name).append(1, '=').append(value);
+  const auto place = std::ranges::lower_bound(variables_, name, {}, &Variable::name);
+  if (place != variables_.end() && place->name() == name) {
+    *place = std::move(variable);
   } else {
-    variables_.emplace(name, value);
+    variables_.insert(place, std::move(variable));
   }
 }
 
-void Environment::set_default(std::string_view name, std::string_view value) {
-  if (!variables_.contains(name)) variables_.emplace(name, value);
-}
-
 std::optional<std::string_view> Environment::find(std::string_view name) const {
-  const auto found = variables_.find(name);
-  if (found == variables_.end()) return std::nullopt;
-  return found->second;
+  const auto place = std::ranges::lower_bound(variables_, name, {}, &Variable::name);
+  if (place == variables_.end() || place->name() != name) return std::nullopt;
+  return place->value();
 }
 
 void Environment::erase_if_not_passed_on() {
-  std::erase_if(variables_, [](const auto& variable) { return own_to_the_runtime(variable.first); });
+  std::erase_if(variables_, [](const Variable& variable) { return own_to_the_runtime(variable.name()); });
 }
 
-std::vector<std::string> Environment::entries() const {
-  std::vector<std::string> entries;
-  entries.reserve(variables_.size());
-  for (const auto& [name, value] : variables_) entries.push_back(name + '=' + value);
+std::vector<const char*> Environment::entries() const {
+  std::vector<const char*> entries;
+  entries.reserve(variables_.size() + 1);
+  for (const Variable& variable : variables_) entries.push_back(variable.entry().data());
+  entries.push_back(nullptr);
   return entries;
 }
 

@@ -6,9 +6,8 @@
 // Composing reads files: it is done by the child, never by the runtime.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <functional>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,23 +19,32 @@
 
 namespace hcrc {
 
-// Variables by name. A name is not empty and holds no `=`; a value may be anything without a NUL.
+// Variables by name. A name is not empty and holds no `=`; a value may be anything without a NUL. What it is made of stays
+// where it is: with the entries of the runtime's own environment nothing is copied.
 class Environment {
  public:
   Environment() = default;
-  // Of NAME=VALUE entries: the first of a name counts, as for getenv(3); what is no such entry is left out.
+  // Of NAME=VALUE entries with a NUL behind each, which outlive this and its copies: the first of a name counts, as for
+  // getenv(3); what is no such entry is left out.
   explicit Environment(std::span<const std::string_view> entries);
 
   void set(std::string_view name, std::string_view value);
-  void set_default(std::string_view name, std::string_view value);  // leaves one that is there
   std::optional<std::string_view> find(std::string_view name) const;
   void erase_if_not_passed_on();
 
-  // NAME=VALUE entries, sorted by name.
-  std::vector<std::string> entries() const;
+  // NAME=VALUE entries, sorted by name, and a null behind the last: for execve(2), as long as this is as it is.
+  std::vector<const char*> entries() const;
 
  private:
-  std::map<std::string, std::string, std::less<>> variables_;
+  struct Variable {
+    std::string own;  // the entry; empty: it is somebody else's
+    std::string_view borrowed;
+    std::size_t name_bytes;
+    std::string_view entry() const { return own.empty() ? borrowed : std::string_view(own); }
+    std::string_view name() const { return entry().substr(0, name_bytes); }
+    std::string_view value() const { return entry().substr(name_bytes + 1); }
+  };
+  std::vector<Variable> variables_;  // sorted by name
 };
 
 // Whether a variable of the runtime's is its own: HCRC_*, and what a service manager around it has told it alone. Never

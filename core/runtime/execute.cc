@@ -64,15 +64,15 @@ std::uint64_t signals_not_by_default() {
   return signals;
 }
 
-StartFailure execute(const std::vector<std::string>& words, const std::vector<std::string>& entries,
+StartFailure execute(const std::vector<std::string>& words, std::span<const char* const> entries,
                      std::optional<std::string_view> path) {
   const std::string& name = words.front();
   const std::vector<char*> argv = pointers(words);
-  const std::vector<char*> envp = pointers(entries);
+  char* const* const envp = const_cast<char* const*>(entries.data());
   if (name.empty()) return could_not(ENOENT, "\"\"");
   if (name.find('/') != std::string::npos) {
     unblock_signals();
-    execve(name.c_str(), argv.data(), envp.data());
+    execve(name.c_str(), argv.data(), envp);
     const int error = errno;
     return could_not(error, error == ENOENT ? missing(name) : shown(name));
   }
@@ -88,7 +88,7 @@ StartFailure execute(const std::vector<std::string>& words, const std::vector<st
     more = colon != std::string_view::npos;
     if (more) rest.remove_prefix(colon + 1);
     file.assign(folder.empty() ? std::string_view(".") : folder).append(1, '/').append(name);
-    execve(file.c_str(), argv.data(), envp.data());
+    execve(file.c_str(), argv.data(), envp);
     const int error = errno;
     const bool there = error == EACCES || (error == ENOENT && access(file.c_str(), F_OK) == 0);
     if (there && found_error == 0) {

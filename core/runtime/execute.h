@@ -20,9 +20,9 @@ void reset_signals(std::uint64_t signals);
 // Which of this process are ignored or handled.
 std::uint64_t signals_not_by_default();
 
-// Executes `words` with `entries` for its environment; a name without `/` is looked up in `path`, as execvp(3) does, but
-// nothing is ever given to a shell. Unblocks all signals right before. Returns only with a failure.
-StartFailure execute(const std::vector<std::string>& words, const std::vector<std::string>& entries,
+// Executes `words` with `entries`, which a null ends, for its environment; a name without `/` is looked up in `path`, as
+// execvp(3) does, but nothing is ever given to a shell. Unblocks all signals right before. Returns only with a failure.
+StartFailure execute(const std::vector<std::string>& words, std::span<const char* const> entries,
                      std::optional<std::string_view> path);
 
 }  // namespace hcrc

@@ -181,6 +181,7 @@ class Shell final : public NodeView {
   void await_leftovers(Slot slot);
   bool limit(Slot slot, const Descriptor& cgroup, bool first_start, TextWriter& refused);
   bool begin(Process& process, const SpawnRequest& request, Slot slot, Run run, ChildKind kind, int& error);
+  void watch_answers(Process& process);
   void read_answers(Process& process);
   void take_answer(Process& process, const SpawnAnswer& answer);
   void spawned(Process& process);

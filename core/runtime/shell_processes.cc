@@ -121,6 +121,12 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   if (!begin(*process, request, slot, run, kind, error)) return no_process(slot, run, role_of(role), error);
   if (main) one.session = process->pid;
   if (role == ProcessRole::main && one.ready && one.ready->read_end) watch_ready_fd(slot);
+  if (process->answer) {
+    watch_answers(*process);
+  } else {
+    while (const auto answer = spawner_.take_answer()) take_answer(*process, *answer);
+    spawned(*process);
+  }
 }
 
 // Sets what the service may have. False where it must not start without; `refused` says why.
@@ -176,7 +182,7 @@ void Shell::forget(const Child& child) {
   if (const auto kind = record_kind(child.kind)) records_.clear(child.slot, *kind, child.pid);
 }
 
-// Forks and watches the child's answer.
+// Makes the child.
 bool Shell::begin(Process& process, const SpawnRequest& request, Slot slot, Run run, ChildKind kind, int& error) {
   auto child = spawner_.spawn(request);
   if (!child) {
@@ -194,6 +200,10 @@ bool Shell::begin(Process& process, const SpawnRequest& request, Slot slot, Run 
   process.answer = std::move(child->answer);
   // The table has room for every child that the services can have.
   if (!table_.add({.pid = process.pid, .slot = slot, .run = run, .kind = kind})) panic("the process table is full");
+  return true;
+}
+
+void Shell::watch_answers(Process& process) {
   process.watcher.start(
       loop_, process.answer.get(), {.readable = true, .writable = false},
       [](void* context, Readiness) {
@@ -201,7 +211,6 @@ bool Shell::begin(Process& process, const SpawnRequest& request, Slot slot, Run 
         answering->shell->read_answers(*answering);
       },
       &process);
-  return true;
 }
 
 // No process could be made. A probe that cannot run says nothing about its service.

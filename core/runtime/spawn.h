@@ -8,7 +8,10 @@
 //            descriptors in place, limits, mask -> exec                v end of the pipe
 //
 // The runtime does nothing that may touch a disk or wait; everything that can fail does so in the child, before its exec,
-// and then nothing was started. It is a plain fork of a program with one thread, so the child may use the heap.
+// and then nothing was started. The fork is a plain one of a program with one thread, so the child may use the heap.
+//
+// Where a start reads no file and becomes no other user, the child is lent our memory until its exec, as with vfork(2):
+// there is then nothing to copy. We stand still meanwhile, so a child that takes too long ends itself, and gets a fork.
 #pragma once
 
 #include <sys/types.h>
@@ -23,9 +26,11 @@
 
 #include "core/database.h"
 #include "core/runtime/accounts.h"
+#include "core/runtime/environment.h"
 #include "core/runtime/process_records.h"
 #include "core/runtime/spawn_answer.h"
 #include "core/system/descriptor.h"
+#include "core/time.h"
 
 namespace hcrc {
 
@@ -34,7 +39,7 @@ enum class ProcessRole : std::uint8_t { main, cleanup, stop_command, ready_probe
 
 // What the runtime was itself started with.
 struct RuntimeFacts {
-  std::vector<std::string_view> environment;  // NAME=VALUE entries, in memory that is never changed
+  std::vector<std::string_view> environment;  // NAME=VALUE entries with a NUL behind each, in memory that is never changed
   AccountFiles accounts;
 
   // Of this process. To be called before anything changes the environment.
@@ -66,16 +71,25 @@ struct SpawnRequest {
 
 struct Spawned {
   pid_t pid = 0;      // also its session and process group, from some time before its exec on
-  Descriptor answer;  // read_answer()
+  Descriptor answer;  // read_answer(); none: it has executed or ended already, and Spawner::take_answer() tells what it said
 };
+
+struct AtFork;  // child.h
 
 class Spawner {
  public:
-  explicit Spawner(const RuntimeFacts& facts) : facts_(facts) {}  // `facts` must outlive it
+  // How long a child may have our memory. It happens once that it takes longer: from then on nothing is lent any more.
+  static constexpr Milliseconds longest_loan{250};
 
-  // Forks. Allocates nothing and waits for nothing; the descriptors of the request stay the caller's. The error is the errno
-  // of pipe2 or fork: a lack of resources, nothing was started.
+  explicit Spawner(const RuntimeFacts& facts);  // `facts` must outlive it
+
+  // Allocates nothing, and waits for nothing but a child that has our memory; the descriptors of the request stay the
+  // caller's. The error is the errno of pipe2 or fork: a lack of resources, nothing was started.
   [[nodiscard]] std::expected<Spawned, int> spawn(const SpawnRequest& request);
+
+  // The next answer of a child that was started last and has no descriptor for them: to be asked until there is none, then
+  // its exec went well unless one of them says otherwise.
+  [[nodiscard]] std::optional<SpawnAnswer> take_answer() const;
 
   // An address of [ready] or [health], with variables filled in as far as they are known without reading a file: from the
   // container's environment and [env]. Where a service's user or env-files may make a difference its child sends the address
@@ -83,7 +97,19 @@ class Spawner {
   std::string address(const Database& database, std::uint32_t service, format::OptionalTemplate address) const;
 
  private:
+  struct AnswerPipe {
+    Descriptor read_end;  // does not block
+    Descriptor write_end;
+  };
+  static std::expected<AnswerPipe, int> answer_pipe();
+  bool lends_to(const SpawnRequest& request) const;
+  std::optional<pid_t> lend(const SpawnRequest& request, const AtFork& at_fork);
+  std::expected<Spawned, int> fork_child(const SpawnRequest& request, const AtFork& at_fork) const;
+
   const RuntimeFacts& facts_;
+  const Environment environment_;
+  bool lends_ = false;       // to children, our memory
+  AnswerPipe lent_answers_;  // of these: empty before and after each
   // By bit, signal n being bit n - 1; looked at once, at the first spawn: from then on nothing changes them.
   std::optional<std::uint64_t> signals_to_reset_;
 };

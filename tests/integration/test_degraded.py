@@ -18,7 +18,7 @@ SERVICES = {
 }
 
 # Of x86-64: what kernels and container engines refuse, the numbers of one machine.
-PIDFD_OPEN, PIDFD_SEND_SIGNAL, CLOSE_RANGE, CLONE3, TIMERFD_CREATE = 434, 424, 436, 435, 283
+PIDFD_OPEN, PIDFD_SEND_SIGNAL, CLOSE_RANGE, CLONE3, TIMERFD_CREATE, TIMER_CREATE = 434, 424, 436, 435, 283, 222
 
 
 class Degraded(Pid1Test):
@@ -53,7 +53,7 @@ class Degraded(Pid1Test):
     def test_calls_that_seccomp_refuses(self):
         for error in (errno.ENOSYS, errno.EPERM):
             for name, calls in {"pidfd": [PIDFD_OPEN, PIDFD_SEND_SIGNAL], "close_range": [CLOSE_RANGE], "clone3": [CLONE3],
-                                "timerfd": [TIMERFD_CREATE]}.items():
+                                "timerfd": [TIMERFD_CREATE], "timer": [TIMER_CREATE]}.items():
                 with self.subTest(name, error=error):
                     self.lives({"not permitted|not implemented": 0}, refused={number: error for number in calls})
 

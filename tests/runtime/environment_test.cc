@@ -10,6 +10,12 @@ namespace {
 
 Environment environment_of(std::vector<std::string_view> entries) { return Environment(entries); }
 
+std::vector<std::string> entries_of(const Environment& environment) {
+  const std::vector<const char*> entries = environment.entries();
+  REQUIRE(entries.back() == nullptr);
+  return {entries.begin(), entries.end() - 1};
+}
+
 ComposedEnvironment compose(const Service& service, const Environment& runtime, const UserVariables* user = nullptr,
                             const std::string& file = {}) {
   const Database database = database_of(service);
@@ -34,7 +40,7 @@ std::optional<std::string> expanded(Template source, const Environment& service,
 
 TEST_CASE("the first entry of a name counts, and what is no entry is left out") {
   const Environment environment = environment_of({"A=1", "A=2", "=x", "nothing", "B=", "C=a=b"});
-  CHECK(environment.entries() == std::vector<std::string>{"A=1", "B=", "C=a=b"});
+  CHECK(entries_of(environment) == std::vector<std::string>{"A=1", "B=", "C=a=b"});
   CHECK(environment.find("B") == std::string_view());
   CHECK_FALSE(environment.find("nothing"));
 }
@@ -43,7 +49,7 @@ TEST_CASE("a service gets the container's environment without what is the runtim
   const Environment runtime = environment_of({"PATH=/bin", "HCRC_DB=/x", "HCRC_=", "NOTIFY_SOCKET=/n", "LISTEN_FDS=1",
                                               "LISTEN_ADDRESS=::", "WATCHDOG_USEC=1", "HCRCX=1"});
   const auto composed = compose(shell_service("true"), runtime);
-  CHECK(composed.environment.entries() == std::vector<std::string>{"HCRCX=1", "LISTEN_ADDRESS=::", "PATH=/bin"});
+  CHECK(entries_of(composed.environment) == std::vector<std::string>{"HCRCX=1", "LISTEN_ADDRESS=::", "PATH=/bin"});
   CHECK_FALSE(composed.failure);
 }
 
@@ -54,7 +60,7 @@ TEST_CASE("later parts of the environment go over earlier ones") {
   const Environment runtime = environment_of({"HOME=/root", "USER=root", "LOGNAME=root", "A=container"});
   const UserVariables user{.home = "/home/web", .name = "web"};
   const auto composed = compose(service, runtime, &user, "USER=from file\nA=from file\n");
-  CHECK(composed.environment.entries() ==
+  CHECK(entries_of(composed.environment) ==
         std::vector<std::string>{"A=from file", "HOME=/home/web", "LOGNAME=from env", "USER=from file"});
 }
 
@@ -64,14 +70,14 @@ TEST_CASE("env-clear leaves only what is the service's own") {
   service.environment = {{"B", Template{.pieces = {variable("A")}}}};
   // Variables are still looked up in the runtime's environment.
   const auto composed = compose(service, environment_of({"A=1", "C=2"}));
-  CHECK(composed.environment.entries() == std::vector<std::string>{"B=1"});
+  CHECK(entries_of(composed.environment) == std::vector<std::string>{"B=1"});
 }
 
 TEST_CASE("values of [env] see the environment as it is before [env]") {
   Service service = shell_service("true");
   service.environment = {{"A", Template{.pieces = {variable("A"), piece("+")}}}, {"B", Template{.pieces = {variable("A")}}}};
   const auto composed = compose(service, environment_of({"A=1"}));
-  CHECK(composed.environment.entries() == std::vector<std::string>{"A=1+", "B=1"});
+  CHECK(entries_of(composed.environment) == std::vector<std::string>{"A=1+", "B=1"});
 }
 
 TEST_CASE("a variable of [env] that cannot be filled in is named, and the others are there") {
@@ -81,7 +87,7 @@ TEST_CASE("a variable of [env] that cannot be filled in is named, and the others
   REQUIRE(composed.failure);
   CHECK(composed.failure->stage == Stage::variable);
   CHECK(composed.failure->detail == "MISSING is not set and has no default");
-  CHECK(composed.environment.entries() == std::vector<std::string>{"B=2"});
+  CHECK(entries_of(composed.environment) == std::vector<std::string>{"B=2"});
 }
 
 TEST_CASE("a missing environment file is a failure") {
@@ -109,7 +115,7 @@ TEST_CASE("an environment file has the form of Docker's") {
                                           "E=a=b",
                                           runtime);
   REQUIRE(added);
-  CHECK(environment.entries() ==
+  CHECK(entries_of(environment) ==
         std::vector<std::string>{"A=1", "B= two  ", "C=\"quoted\" ${A} # kept", "D=", "E=a=b", "PASSED=on"});
 }
 

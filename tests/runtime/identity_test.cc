@@ -48,10 +48,11 @@ Ran run_after(const std::function<void()>& change, const Service& service, const
     request.database = &database;
     request.judge_paths = true;
     request.output = output.write.get();
-    const auto spawned = Spawner(facts).spawn(request);
+    Spawner spawner(facts);
+    const auto spawned = spawner.spawn(request);
     output.write.reset();
     if (!spawned) return 1;
-    for (const SpawnAnswer& answer : answers_of(*spawned)) send_answer(report.write.get(), answer);
+    for (const SpawnAnswer& answer : answers_of(spawner, *spawned)) send_answer(report.write.get(), answer);
     const std::string text = read_to_end(output.read.get());
     SpawnAnswer last;
     last.detail.assign(text);

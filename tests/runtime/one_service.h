@@ -87,9 +87,13 @@ inline std::string read_to_end(int fd) {
   }
 }
 
-inline std::vector<SpawnAnswer> answers_of(const Spawned& spawned) {
-  fcntl(spawned.answer.get(), F_SETFL, 0);  // the tests may wait
+inline std::vector<SpawnAnswer> answers_of(const Spawner& spawner, const Spawned& spawned) {
   std::vector<SpawnAnswer> answers;
+  if (!spawned.answer) {
+    while (auto answer = spawner.take_answer()) answers.push_back(*answer);
+    return answers;
+  }
+  fcntl(spawned.answer.get(), F_SETFL, 0);  // the tests may wait
   SpawnAnswer answer;
   while (read_answer(spawned.answer.get(), answer) == AnswerRead::answer) answers.push_back(answer);
   return answers;
@@ -129,11 +133,12 @@ inline Ran run(const Service& service, const RuntimeFacts& facts = facts_of(),
   request.judge_paths = true;
   request.output = output.write.get();
   if (adjust) adjust(request);
-  const auto spawned = Spawner(facts).spawn(request);
+  Spawner spawner(facts);
+  const auto spawned = spawner.spawn(request);
   REQUIRE(spawned);
   output.write.reset();
   Ran ran;
-  ran.answers = answers_of(*spawned);
+  ran.answers = answers_of(spawner, *spawned);
   ran.output = read_to_end(output.read.get());
   ran.status = wait_for(spawned->pid);
   return ran;

@@ -104,8 +104,9 @@ TEST_CASE("a process starts where the runtime's own 0 to 2 are closed") {
     SpawnRequest request;
     request.database = &database;
     const RuntimeFacts facts = facts_of();
-    const auto spawned = Spawner(facts).spawn(request);
-    if (!spawned || !answers_of(*spawned).empty()) return 100;
+    Spawner spawner(facts);
+    const auto spawned = spawner.spawn(request);
+    if (!spawned || !answers_of(spawner, *spawned).empty()) return 100;
     const int status = wait_for(spawned->pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 101;
   });
@@ -160,9 +161,10 @@ TEST_CASE("limits are set, and what cannot be raised comes as near as it can, wi
     request.judge_paths = true;
     request.output = output.write.get();
     const RuntimeFacts facts = facts_of();
-    const auto spawned = Spawner(facts).spawn(request);
+    Spawner spawner(facts);
+    const auto spawned = spawner.spawn(request);
     output.write.reset();
-    const auto answers = answers_of(*spawned);
+    const auto answers = answers_of(spawner, *spawned);
     const std::string text = read_to_end(output.read.get());
     if (answers.size() != 1 || answers[0].kind != SpawnAnswer::Kind::note) return 2;
     if (answers[0].detail.view() != "limit nofile: 1000 was asked for, the runtime may give at most 30") return 3;
@@ -437,8 +439,9 @@ TEST_CASE("CMD is as the runtime is") {
     request.role = ProcessRole::command;
     request.command = std::span(argv).first(4);
     const RuntimeFacts facts = facts_of({"PATH=/usr/bin:/bin", "HCRC_DB=db", "X=x"});
-    const auto spawned = Spawner(facts).spawn(request);
-    if (!spawned || !answers_of(*spawned).empty()) return 101;
+    Spawner spawner(facts);
+    const auto spawned = spawner.spawn(request);
+    if (!spawned || !answers_of(spawner, *spawned).empty()) return 101;
     const int status = wait_for(spawned->pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 102;
   });
@@ -457,10 +460,11 @@ TEST_CASE("a CMD that cannot be executed says so") {
   request.role = ProcessRole::command;
   request.command = std::span(argv).first(1);
   const RuntimeFacts facts = facts_of();
-  const auto spawned = Spawner(facts).spawn(request);
+  Spawner spawner(facts);
+  const auto spawned = spawner.spawn(request);
   REQUIRE(spawned);
   Ran ran;
-  ran.answers = answers_of(*spawned);
+  ran.answers = answers_of(spawner, *spawned);
   wait_for(spawned->pid);
   CHECK(ran.failure() == "command no-such-program, looked for in /usr/bin:/bin: No such file or directory");
 }

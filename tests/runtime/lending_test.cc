@@ -1,0 +1,189 @@
+// Children that have the runtime's memory until their exec (spawn.h).
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "core/runtime/spawn.h"
+#include "tests/runtime/one_service.h"
+#include "tests/runtime/scratch_dir.h"
+
+using namespace hcrc;
+using namespace hcrc::test;
+
+namespace {
+
+// Whether a process of the service has the runtime's memory.
+bool lent_to(const Service& service, const std::function<void(SpawnRequest&)>& adjust = {}) {
+  const Database database = database_of(service);
+  const RuntimeFacts facts = facts_of();
+  Spawner spawner(facts);
+  SpawnRequest request;
+  request.database = &database;
+  request.judge_paths = true;
+  if (adjust) adjust(request);
+  const auto spawned = spawner.spawn(request);
+  REQUIRE(spawned);
+  answers_of(spawner, *spawned);
+  wait_for(spawned->pid);
+  return !spawned->answer;
+}
+
+// Not by an older kernel, nor in a sanitizer.
+bool lends() {
+  static const bool at_all = lent_to(shell_service("true"));
+  return at_all;
+}
+
+// A program whose exec waits as long as it is held: who opens it waits for the end of our lease (fcntl(2)).
+class HeldProgram {
+ public:
+  explicit HeldProgram(const std::string& path) {
+    std::filesystem::copy_file("/bin/true", path);
+    signal(SIGIO, SIG_IGN);  // by which the kernel asks us to let go
+    file_.reset(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    held_ = fcntl(file_.get(), F_SETLEASE, F_WRLCK) == 0;
+  }
+  bool held() const { return held_; }
+  void release() { file_.reset(); }
+
+ private:
+  Descriptor file_;
+  bool held_ = false;
+};
+
+char state_of(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string number, name;
+  char state = '?';
+  file >> number >> name >> state;
+  return state;
+}
+
+// Another process, which sends SIGSTOP to the next child of this one that sleeps.
+pid_t stopper_of_next_child() {
+  const std::string self = std::to_string(getpid());
+  const pid_t stopper = fork();
+  if (stopper != 0) return stopper;
+  for (;;) {
+    std::ifstream children("/proc/" + self + "/task/" + self + "/children");
+    for (pid_t child = 0; children >> child;) {
+      if (child == getpid() || state_of(child) != 'S') continue;
+      kill(child, SIGSTOP);
+      _exit(0);
+    }
+  }
+}
+
+enum class Meanwhile : bool { nothing, stopped };
+
+// What a start comes to whose program does not let itself be opened: 0 if it got a memory of its own, all after it too, and
+// ran as soon as it could. In a process of its own.
+int start_of_held_program(const std::string& path, Meanwhile meanwhile) {
+  HeldProgram program(path);
+  if (!program.held()) return 100;
+  Service service = shell_service("");
+  service.command = words({path});
+  const Database held = database_of(service);
+  const Database other = database_of(shell_service("exit 3"));
+  const RuntimeFacts facts = facts_of();
+  Spawner spawner(facts);
+  const pid_t stopper = meanwhile == Meanwhile::stopped ? stopper_of_next_child() : 0;
+  SpawnRequest request;
+  request.database = &held;
+  const auto spawned = spawner.spawn(request);
+  if (stopper != 0 && wait_for(stopper) != 0) return 101;
+  if (!spawned || !spawned->answer) return 102;
+  program.release();
+  if (!answers_of(spawner, *spawned).empty()) return 103;
+  if (wait_for(spawned->pid) != 0) return 104;
+  if (waitpid(-1, nullptr, WNOHANG) >= 0) return 105;  // of the first try nothing is left
+  request.database = &other;
+  const auto next = spawner.spawn(request);
+  if (!next || !next->answer) return 106;
+  const int status = wait_for(next->pid);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 3 ? 0 : 107;
+}
+
+std::size_t heap_in_use() { return mallinfo2().uordblks; }
+
+}  // namespace
+
+TEST_CASE("memory is lent where a start reads nothing, becomes nobody else and is not held back") {
+  if (!lends()) return;
+  const auto with = [](const auto& change) {
+    Service service = shell_service("true");
+    change(service);
+    return lent_to(service);
+  };
+  CHECK(with([](Service& one) { one.stdin_text = "text"; }));
+  CHECK(with([](Service& one) { one.limits = {{LimitKind::nofile, 25, 30}}; }));
+  CHECK(with([](Service& one) { one.oom_score_adj = 500; }));
+  CHECK(with([](Service& one) { one.no_new_privileges = true; }));
+  CHECK_FALSE(with([](Service& one) { one.user = literal("root"); }));
+  CHECK_FALSE(with([](Service& one) { one.group = literal("root"); }));
+  CHECK_FALSE(with([](Service& one) { one.groups = std::vector<Template>{literal("root")}; }));
+  CHECK_FALSE(with([](Service& one) { one.capabilities = 0; }));
+  CHECK_FALSE(with([](Service& one) { one.environment_files = {literal("/dev/null")}; }));
+  CHECK_FALSE(with([](Service& one) { one.stdin_file = literal("/dev/null"); }));
+  CHECK_FALSE(with([](Service& one) { one.nice = 1; }));
+  CHECK_FALSE(with([](Service& one) { one.resources.cpu_max_quota_us = 100'000; }));
+  CHECK_FALSE(with([](Service& one) { one.resources.memory_max = 1u << 30; }));
+  const ScratchDir folder;
+  CHECK_FALSE(with([&folder](Service& one) { one.lock = literal(folder.file("lock")); }));
+  Service judged = shell_service("true");
+  judged.conditions = {{.kind = ConditionKind::path, .name = {}, .value = literal("/")}};
+  CHECK_FALSE(lent_to(judged));
+  CHECK(lent_to(judged, [](SpawnRequest& request) { request.judge_paths = false; }));
+}
+
+TEST_CASE("what a child does with the memory that it is lent does not stay") {
+  if (!lends()) return;
+  // More than the room that there is for it.
+  const std::string large = "LARGE=" + std::string(100'000, 'x');
+  const RuntimeFacts facts = facts_of({"PATH=/usr/bin:/bin", large.c_str()});
+  Service service = shell_service("exit 3");
+  service.environment = {{"AGAIN", Template{.pieces = {variable("LARGE")}}}};
+  const Database database = database_of(service);
+  Spawner spawner(facts);
+  SpawnRequest request;
+  request.database = &database;
+  const auto start = [&] {
+    const auto spawned = spawner.spawn(request);
+    const bool went_well = spawned && !spawned->answer && !spawner.take_answer();
+    const int status = wait_for(spawned->pid);
+    return went_well && WIFEXITED(status) && WEXITSTATUS(status) == 3;
+  };
+  CHECK(start());
+  const std::size_t before = heap_in_use();
+  bool all = true;
+  for (int i = 0; i < 10; ++i) all = start() && all;
+  CHECK(all);
+  CHECK(heap_in_use() == before);
+}
+
+TEST_CASE("what a child says in the memory that it is lent is heard at once") {
+  if (!lends()) return;
+  Service service = shell_service("");
+  service.command = words({"/no/such/program"});
+  const Ran ran = run(service);
+  CHECK(ran.failure() == "command /no/such/program: No such file or directory");
+  CHECK(run(shell_service("exit 4")).exited(4));
+}
+
+TEST_CASE("a child that takes too long to its exec gets a memory of its own, like all after it", "[other-processes]") {
+  if (!lends()) return;
+  const ScratchDir folder;
+  CHECK(in_a_child([&folder] { return start_of_held_program(folder.file("program"), Meanwhile::nothing); }) == 0);
+}
+
+TEST_CASE("a child that is stopped before its exec does not stop the runtime", "[other-processes]") {
+  if (!lends()) return;
+  const ScratchDir folder;
+  CHECK(in_a_child([&folder] { return start_of_held_program(folder.file("program"), Meanwhile::stopped); }) == 0);
+}
