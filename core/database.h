@@ -128,6 +128,7 @@ struct LimitRecord {
 struct EdgeRecord {
   std::uint32_t service;  // the target in `edges`, the source in `dependents`
   std::uint32_t kinds;    // EdgeKinds bits
+  EdgeKinds all_kinds() const { return EdgeKinds(static_cast<std::uint8_t>(kinds)); }
 };
 
 // A template that may be absent: an index into `arguments`, or none.

@@ -398,7 +398,7 @@ bool RecordsCheck::edges(const ServiceRecord& service) {
     const ServiceRecord& target = database_.service(edge.service);
     const auto type = static_cast<ServiceType>(target.type);
     if (type == ServiceType::bundle) return no("an edge leads to a bundle");
-    if (EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).has(EdgeKind::log_to)) {
+    if (edge.all_kinds().has(EdgeKind::log_to)) {
       if (logs) return no("it logs to two services");
       if (type != ServiceType::longrun) return no("it logs to what is no longrun");
       logs = true;

@@ -107,7 +107,7 @@ Service GraphReader::service(std::uint32_t index) const {
   const auto contents = database_.contents(index);
   service.contents.assign(contents.begin(), contents.end());
   for (const format::EdgeRecord& edge : database_.dependencies(index)) {
-    service.edges.push_back({.target = edge.service, .kinds = EdgeKinds(static_cast<std::uint8_t>(edge.kinds))});
+    service.edges.push_back({.target = edge.service, .kinds = edge.all_kinds()});
   }
   who_and_where(record, service);
   rules(record, service);

@@ -8,7 +8,7 @@ namespace hcrc {
 
 namespace {
 
-bool logs(const format::EdgeRecord& edge) { return EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).has(EdgeKind::log_to); }
+bool logs(const format::EdgeRecord& edge) { return edge.all_kinds().has(EdgeKind::log_to); }
 
 // One service's contents, field by field. Whatever has a count is preceded by it, so that no two contents run together.
 class ContentHash {

@@ -62,8 +62,7 @@ Supervisor::Supervisor(std::shared_ptr<const Database> database, const Options& 
     place_[slot] = slot_at_[slot] = slot;
     units_[slot].env_skipped = !options_.env_skipped.empty() && options_.env_skipped[slot];
     for (const format::EdgeRecord& edge : database_->dependencies(slot)) {
-      declared.push_back(
-          {.from = slot, .to = edge.service, .kinds = EdgeKinds(static_cast<std::uint8_t>(edge.kinds)), .old = false});
+      declared.push_back({.from = slot, .to = edge.service, .kinds = edge.all_kinds(), .old = false});
     }
     asks += 2 * (database_->dependencies(slot).size() + database_->contents(slot).size());
   }

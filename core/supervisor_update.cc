@@ -144,10 +144,7 @@ Links Supervisor::links_between(const Database& next, const std::vector<Slot>& s
   std::vector<Links::Declared> declared;
   for (std::uint32_t place = 0; place < next.size(); ++place) {
     for (const format::EdgeRecord& edge : next.dependencies(place)) {
-      declared.push_back({.from = slot_at[place],
-                          .to = slot_at[edge.service],
-                          .kinds = EdgeKinds(static_cast<std::uint8_t>(edge.kinds)),
-                          .old = false});
+      declared.push_back({.from = slot_at[place], .to = slot_at[edge.service], .kinds = edge.all_kinds(), .old = false});
     }
   }
   std::vector<Slot> going;
@@ -165,8 +162,7 @@ Links Supervisor::links_between(const Database& next, const std::vector<Slot>& s
     for (const format::EdgeRecord& edge : before.dependencies(definitions_[slot].index)) {
       const auto target = slot_of(before.name(edge.service));
       if (!target) continue;  // it has no process
-      declared.push_back(
-          {.from = slot, .to = *target, .kinds = EdgeKinds(static_cast<std::uint8_t>(edge.kinds)), .old = true});
+      declared.push_back({.from = slot, .to = *target, .kinds = edge.all_kinds(), .old = true});
     }
   }
   return Links(static_cast<Slot>(departs.size()), declared);
@@ -244,9 +240,8 @@ void Supervisor::send_off(Slot slot) {
   unit.departing = true;
   ++departing_;
   const Definition& definition = definitions_[slot];
-  unit.read_logs = std::ranges::any_of(definition.database->dependents(definition.index), [](const auto& edge) {
-    return EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).has(EdgeKind::log_to);
-  });
+  unit.read_logs = std::ranges::any_of(definition.database->dependents(definition.index),
+                                       [](const auto& edge) { return edge.all_kinds().has(EdgeKind::log_to); });
   if (unit.read_logs) ++read_logs_;
 }
 

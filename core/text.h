@@ -33,6 +33,14 @@ class FixedText {
   std::size_t length_ = 0;
 };
 
+// Takes off what is before the next separator, and that one; all where there is none.
+inline std::string_view take_until(char separator, std::string_view& text) {
+  const std::size_t end = text.find(separator);
+  const std::string_view taken = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return taken;
+}
+
 // Puts pieces one behind the other into a buffer that somebody else owns.
 class TextWriter {
  public:

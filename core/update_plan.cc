@@ -131,7 +131,7 @@ std::vector<bool> wanted_from(const Database& database, std::vector<std::uint32_
     wanted[place] = !is_bundle(database.service(place));
     for (const std::uint32_t content : database.contents(place)) roots.push_back(content);
     for (const format::EdgeRecord& edge : database.dependencies(place)) {
-      if (EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).pulls()) roots.push_back(edge.service);
+      if (edge.all_kinds().pulls()) roots.push_back(edge.service);
     }
   }
   return wanted;

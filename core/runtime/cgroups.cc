@@ -19,6 +19,7 @@
 #include "core/runtime/raw_fork.h"
 #include "core/runtime/signal_surely.h"
 #include "core/system/same_file.h"
+#include "core/text.h"
 #include "core/units.h"
 
 namespace hcrc {

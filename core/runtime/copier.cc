@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/runtime/descriptors.h"
+#include "core/runtime/execute.h"
 
 namespace hcrc {
 
@@ -89,7 +90,7 @@ std::expected<pid_t, int> start_copier(std::span<const int> fds) {
   const int error = errno;
   if (child == 0) {
     setsid();
-    for (int signal = 1; signal <= SIGRTMAX; ++signal) ::signal(signal, SIG_DFL);
+    reset_signals(signals_not_by_default());
     ::signal(SIGPIPE, SIG_IGN);
     ::signal(SIGTERM, [](int) { told_to_end = 1; });
     // Every other descriptor of the runtime goes: a write end that stayed open here would keep a stream from ending.

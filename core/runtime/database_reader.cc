@@ -14,6 +14,7 @@
 #include "core/bounds.h"
 #include "core/runtime/database_file.h"
 #include "core/runtime/descriptors.h"
+#include "core/runtime/execute.h"
 
 namespace hcrc {
 
@@ -37,7 +38,7 @@ bool write_all(int fd, std::span<const std::byte> bytes) {
 
 [[noreturn]] void read_in_child(const std::string& path, int out) {
   setsid();
-  for (int signal = 1; signal <= SIGRTMAX; ++signal) ::signal(signal, SIG_DFL);
+  reset_signals(signals_not_by_default());
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

@@ -13,6 +13,7 @@
 
 #include "core/runtime/trusted_file.h"
 #include "core/system/same_file.h"
+#include "core/text.h"
 
 namespace hcrc {
 
@@ -60,19 +61,12 @@ bool still_named(const OpenedAt& opened, const std::string& path) {
   return still_names(opened.path.folder.get(), opened.path.name.c_str(), opened.file.get());
 }
 
-std::string_view take_word(std::string_view& text) {
-  const std::size_t end = text.find(' ');
-  const std::string_view word = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return word;
-}
-
 }  // namespace
 
 FixedText<bounds::lock_holder_bytes> holder_in_words(std::string_view content) {
   content = content.substr(0, content.find('\n'));
-  const std::string_view host = take_word(content);
-  const std::string_view pid = take_word(content);
+  const std::string_view host = take_until(' ', content);
+  const std::string_view pid = take_until(' ', content);
   const std::string_view since = content;
   const bool right = !host.empty() && !pid.empty() && !since.empty() && pid.size() <= 10 && since.size() <= 32 &&
                      pid.find_first_not_of("0123456789") == std::string_view::npos;

@@ -62,7 +62,7 @@ std::expected<std::span<const Stream>, int> LogPipes::streams(Slot logger) {
   streams_.clear();
   const Definition& definition = supervisor_.definition(logger);
   for (const format::EdgeRecord& edge : definition.database->dependents(definition.index)) {
-    if (!EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).has(EdgeKind::log_to)) continue;
+    if (!edge.all_kinds().has(EdgeKind::log_to)) continue;
     // Only what goes by the graph in force is started, so its places are meant.
     const Slot producer = supervisor_.slot_at(edge.service);
     if (const int error = make(producer); error != 0) return std::unexpected(error);

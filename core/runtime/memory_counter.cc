@@ -6,6 +6,8 @@
 #include <array>
 #include <charconv>
 
+#include "core/text.h"
+
 namespace hcrc {
 
 namespace {

@@ -6,15 +6,9 @@
 #include <array>
 
 #include "core/system/descriptor.h"
+#include "core/text.h"
 
 namespace hcrc {
-
-std::string_view take_until(char separator, std::string_view& text) {
-  const std::size_t end = text.find(separator);
-  const std::string_view taken = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return taken;
-}
 
 namespace {
 

@@ -21,7 +21,4 @@ std::optional<OwnCgroup> unified_cgroup(std::string_view cgroup, std::string_vie
 // All that a small file of the kernel says; nothing where it cannot be read.
 std::string kernel_file(const char* path);
 
-// Takes off what is before the next separator, and that one; all where there is none.
-std::string_view take_until(char separator, std::string_view& text);
-
 }  // namespace hcrc

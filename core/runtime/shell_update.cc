@@ -21,9 +21,7 @@ constexpr std::size_t other_children = 16;
 // each beside one that was ended and is not reaped yet.
 std::size_t children_at_most(const Database& database, std::uint32_t service) {
   const format::ServiceRecord& rule = database.service(service);
-  const auto logs = [](const format::EdgeRecord& edge) {
-    return EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).has(EdgeKind::log_to);
-  };
+  const auto logs = [](const format::EdgeRecord& edge) { return edge.all_kinds().has(EdgeKind::log_to); };
   std::size_t children = 1;
   if (rule.lock != format::none) ++children;
   if (rule.stop_command.count != 0 || rule.cleanup.count != 0) ++children;

@@ -176,7 +176,7 @@ void Checker::forgive(Slot root) {
     const auto place = supervisor_.database().find(supervisor_.name(slot));
     if (!place) continue;
     for (const format::EdgeRecord& edge : supervisor_.database().dependencies(*place)) {
-      if (EdgeKinds(static_cast<std::uint8_t>(edge.kinds)).pulls()) todo.push_back(supervisor_.slot_at(edge.service));
+      if (edge.all_kinds().pulls()) todo.push_back(supervisor_.slot_at(edge.service));
     }
   }
 }
