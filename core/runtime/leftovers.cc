@@ -53,11 +53,14 @@ bool signal_outside_group(pid_t session, int signal) {
   return found;
 }
 
+// The one that is kept open, or else `own`.
+ChildListing& listing_of(KnownChildren known, ChildListing& own) { return known.listing != nullptr ? *known.listing : own; }
+
 }  // namespace
 
 bool may_have_orphans(KnownChildren known) {
-  ChildListing own_listing;
-  ChildListing& children = known.listing != nullptr ? *known.listing : own_listing;
+  ChildListing own;
+  ChildListing& children = listing_of(known, own);
   if (!children.open()) return true;
   for (pid_t child = children.next(); child != 0; child = children.next()) {
     if (known.knows == nullptr || !known.knows(known.context, child)) return true;
@@ -166,7 +169,8 @@ std::size_t signal_orphans(std::span<const pid_t> spared, int signal) {
 }
 
 std::size_t list_orphans(KnownChildren known, std::span<const pid_t> spared, std::span<Orphan> out) {
-  ChildListing children;
+  ChildListing own;
+  ChildListing& children = listing_of(known, own);
   if (!children.open()) return 0;
   std::size_t count = 0;
   for (pid_t pid = children.next(); pid != 0 && count < out.size(); pid = children.next()) {
