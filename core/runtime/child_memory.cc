@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::size_t grain = alignof(std::max_align_t);
 
-// A start takes some 10 KB of it.
+// A start takes a few KB of it.
 alignas(4096) constinit std::array<std::byte, 32u << 10> room;
 constinit std::size_t used = 0;
 constinit bool away = false;  // from the heap

@@ -141,17 +141,16 @@ bool Spawner::lends_to(const SpawnRequest& request) const {
 }
 
 // Nothing where the child came to nothing in our memory, or could not be made there.
-std::optional<pid_t> Spawner::lend(const SpawnRequest& request, const AtFork& at_fork) {
+std::optional<std::expected<Spawned, int>> Spawner::lend(const SpawnRequest& request, const AtFork& at_fork) {
   Loan loan{.request = request, .facts = facts_, .at_fork = at_fork, .answer_fd = lent_answers_.write_end.get()};
   const Instant before = EventLoop::now();
   const pid_t child = raw_vfork(request.cgroup, begin_in_our_memory, &loan);
   const int error = errno;
   return_to_heap();
-  errno = error;
-  if (child < 0 && (error == EAGAIN || error == ENOMEM)) return child;
-  if (child > 0 && loan.bounded && EventLoop::now() - before < longest_loan) return child;
-  lends_ = false;
-  if (child > 0 && !came_to_nothing(child, loan)) return child;
+  if (child < 0 && (error == EAGAIN || error == ENOMEM)) return std::unexpected(error);
+  const bool in_time = child > 0 && loan.bounded && EventLoop::now() - before < longest_loan;
+  lends_ = in_time;
+  if (in_time || (child > 0 && !came_to_nothing(child, loan))) return Spawned{.pid = child, .answer = {}};
   while (take_answer()) {
   }
   return std::nullopt;
@@ -193,17 +192,10 @@ std::expected<Spawned, int> Spawner::spawn(const SpawnRequest& request) {
                  .terminal = {},
                  .in_cgroup = request.cgroup >= 0};
   if (request.role == ProcessRole::command) at_fork.terminal = give_up_terminal();
-  const auto lent = lends_to(request) ? lend(request, at_fork) : std::nullopt;
-  std::expected<Spawned, int> spawned;
-  if (!lent) {
-    spawned = fork_child(request, at_fork);
-  } else if (*lent < 0) {
-    spawned = std::unexpected(errno);
-  } else {
-    spawned->pid = *lent;
-  }
+  auto spawned = lends_to(request) ? lend(request, at_fork) : std::nullopt;
+  if (!spawned) spawned = fork_child(request, at_fork);
   sigprocmask(SIG_SETMASK, &before, nullptr);
-  return spawned;
+  return std::move(*spawned);
 }
 
 std::optional<SpawnAnswer> Spawner::take_answer() const {

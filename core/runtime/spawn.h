@@ -103,7 +103,7 @@ class Spawner {
   };
   static std::expected<AnswerPipe, int> answer_pipe();
   bool lends_to(const SpawnRequest& request) const;
-  std::optional<pid_t> lend(const SpawnRequest& request, const AtFork& at_fork);
+  std::optional<std::expected<Spawned, int>> lend(const SpawnRequest& request, const AtFork& at_fork);
   std::expected<Spawned, int> fork_child(const SpawnRequest& request, const AtFork& at_fork) const;
 
   const RuntimeFacts& facts_;
