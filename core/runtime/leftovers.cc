@@ -56,8 +56,7 @@ bool signal_outside_group(pid_t session, int signal) {
 // The one that is kept open, or else `own`.
 ChildListing& listing_of(KnownChildren known, ChildListing& own) { return known.listing != nullptr ? *known.listing : own; }
 
-}  // namespace
-
+// Whether there is a child that is not known; true where that cannot be seen.
 bool may_have_orphans(KnownChildren known) {
   ChildListing own;
   ChildListing& children = listing_of(known, own);
@@ -68,8 +67,12 @@ bool may_have_orphans(KnownChildren known) {
   return false;
 }
 
+}  // namespace
+
 bool any_left(pid_t session, KnownChildren known) {
-  if (session <= 1 || there_is(session)) return false;
+  if (session <= 1) return false;
+  if (known.numbers != nullptr && known.numbers->surely_free(session)) return false;
+  if (there_is(session)) return false;
   if (!may_have_orphans(known)) return false;
   ProcListing processes;
   if (!processes.open()) return group_exists(session);

@@ -14,25 +14,23 @@
 #include <span>
 
 #include "core/bounds.h"
+#include "core/runtime/held_numbers.h"
 #include "core/runtime/proc_listing.h"
 #include "core/text.h"
 
 namespace hcrc {
 
-// Whether a pid is that of a child that the runtime has made and not reaped. What else is its child is an orphan, and only
-// beneath orphans can anything be left of a dead leader's session.
+// What spares a look its way through all of /proc. Whether a pid is that of a child that the runtime has made and not
+// reaped: what else is its child is an orphan, and only beneath orphans can anything be left of a dead leader's session.
 struct KnownChildren {
-  bool (*knows)(const void* context, pid_t pid) = nullptr;  // null: none is known, every look goes through all of /proc
+  bool (*knows)(const void* context, pid_t pid) = nullptr;  // null: none is known
   const void* context = nullptr;
-  ChildListing* listing = nullptr;  // that is kept open; null: each look opens one
+  ChildListing* listing = nullptr;       // that is kept open; null: each look opens one
+  const HeldNumbers* numbers = nullptr;  // null: there is nobody to ask
 };
 
-// Whether there is a child that is not known: only what has lost its parent can be left of a dead leader's session, or lies
-// beneath what has. True where that cannot be seen. One look serves for all that were reaped before it.
-[[nodiscard]] bool may_have_orphans(KnownChildren known);
-
-// Whether anything is left of the session or group. Its leader has been reaped. Allocates nothing; with `known` and no
-// orphans about it costs one read.
+// Whether anything is left of the session or group. Its leader has been reaped. Allocates nothing. Where nothing is left it
+// costs one call if numbers can be asked for, one read if there are no orphans about.
 [[nodiscard]] bool any_left(pid_t session, KnownChildren known = {});
 
 enum class Leader : bool { may_live, reaped };

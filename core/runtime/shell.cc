@@ -110,6 +110,7 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
   if (!setup_.pid1 && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
     console_.line("orphans cannot be taken in (PR_SET_CHILD_SUBREAPER): what a service leaves behind may outlive it");
   }
+  numbers_.open();
   loop_.set_turn_end([](void* shell) { static_cast<Shell*>(shell)->turn_end(); }, this);
   return {};
 }

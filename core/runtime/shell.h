@@ -208,6 +208,7 @@ class Shell final : public NodeView {
   LogPipes pipes_;
   ProcessTable table_;
   ChildListing child_listing_;
+  HeldNumbers numbers_;
   ExpectedEnds expected_ends_;
   ProcessRecords records_;
   std::optional<RunDir> run_dir_;
@@ -233,7 +234,6 @@ class Shell final : public NodeView {
   bool changed_ = false;
   bool strays_left_to_sweep_ = false;
   bool performing_ = false;
-  bool orphans_about_ = true;         // when the children at hand were reaped there was one that is nobody's
   Instant look_again_ = end_of_time;  // during the sweep: what is not our child tells nobody of its end
   bool exited_ = false;
   int exit_code_ = 111;

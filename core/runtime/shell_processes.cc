@@ -147,7 +147,8 @@ KnownChildren Shell::known_children() {
   return {
       .knows = [](const void* table, pid_t pid) { return static_cast<const ProcessTable*>(table)->find(pid).has_value(); },
       .context = &table_,
-      .listing = &child_listing_};
+      .listing = &child_listing_,
+      .numbers = &numbers_};
 }
 
 std::span<const pid_t> Shell::children() {
@@ -319,8 +320,6 @@ void Shell::reap() {
       if (Process* process = process_of(child->slot, child->kind)) process->reaped = true;
     }
   }
-  // What they left behind has become our child before they could be reaped: one look serves for all of them.
-  orphans_about_ = count > 0 && may_have_orphans(known_children());
   for (const siginfo_t& info : std::span(ends).first(count)) {
     const auto child = table_.find(info.si_pid);
     if (!child) continue;
@@ -413,7 +412,7 @@ void Shell::process_ended(Process& process, ChildKind kind, ExitStatus status) {
       one.ready->watcher.stop();
       one.ready->read_end.reset();
     }
-    leftovers = (orphans_about_ && any_left(one.session)) || strays_left(process.slot);
+    leftovers = anything_left(process.slot, known_children());
     if (leftovers) await_leftovers(process.slot);
   }
   dispatch(event::Exited{

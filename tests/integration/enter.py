@@ -5,7 +5,8 @@ Run by harness.py as `enter.py SPEC PROGRAM ARG...`, SPEC being JSON:
   plain  the program is not PID 1: stay as PID 1, reap, and report what the program left behind when it ended
   uid, gid, groups, umask   who the program is
   stage  a shell's commands before that, as root
-  refused   {number of a system call: errno} that the program and its children get in the kernel's place
+  refused   [number of a system call, its second argument or null, errno] each: what the program and its children get in the
+            kernel's place
   dropped   numbers of capabilities that the program cannot have
   report a file for `plain`: one line `PID COMMAND` for each process that is still there
 """
@@ -39,14 +40,18 @@ def become(spec):
 
 
 def refuse(calls):
-    # seccomp(2): a filter in classic BPF. A load of the call's number, then for each a comparison and an answer; then: allowed.
+    # seccomp(2): a filter in classic BPF. For each a load of its number, perhaps of its second argument (the lower half), and
+    # an answer where they are the same; then: allowed.
     def statement(code, jump_true, jump_false, value):
         return struct.pack("HBBI", code, jump_true, jump_false, value)
 
     load, equals, answer = 0x20, 0x15, 0x06  # BPF_LD|BPF_W|BPF_ABS, BPF_JMP|BPF_JEQ|BPF_K, BPF_RET|BPF_K
-    program = statement(load, 0, 0, 0)
-    for number, error in calls.items():
-        program += statement(equals, 0, 1, int(number)) + statement(answer, 0, 0, 0x00050000 | error)  # SECCOMP_RET_ERRNO
+    program = b""
+    for number, second, error in calls:
+        program += statement(load, 0, 0, 0) + statement(equals, 0, 1 if second is None else 3, number)
+        if second is not None:
+            program += statement(load, 0, 0, 24) + statement(equals, 0, 1, second)
+        program += statement(answer, 0, 0, 0x00050000 | error)  # SECCOMP_RET_ERRNO
     program += statement(answer, 0, 0, 0x7FFF0000)  # SECCOMP_RET_ALLOW
     instructions = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))

@@ -42,6 +42,9 @@ PYTHON = "/usr/bin/python3"
 TIMEOUT = 30.0  # seconds; a bound for what should take milliseconds, on a machine that may be busy
 IS_ROOT = os.geteuid() == 0
 
+# A node's `stage` that takes away what cgroups could be made in.
+NO_CGROUPS = "for at in $(awk '/ - cgroup2 / {print $5}' /proc/self/mountinfo); do umount -l $at; done"
+
 # How run-tests tells a skip that is allowed anywhere from one that means "this machine lacks what the suite needs".
 ALLOWED_SKIP = "allowed: "
 
@@ -243,7 +246,7 @@ class Node(Program):
     init       another hcrc-init
     stage      a shell's commands in the node's mount namespace, before it starts (mounts)
     dropped    numbers of capabilities that it cannot have
-    refused    {number of a system call: errno}: what seccomp(2) answers in the kernel's place
+    refused    {number of a system call, or (number, second argument): errno}: what seccomp(2) answers in the kernel's place
     """
 
     def __init__(self, scratch, services=None, layers=(), database=None, pid1=True, uid=None, env=None, arguments=(),
@@ -259,7 +262,8 @@ class Node(Program):
             if done.returncode != 0:
                 raise AssertionError(f"hcrc-compile: exit {done.returncode}\n{done.stdout}{done.stderr}")
         self._report = self.scratch / "left-behind"
-        spec = {"net": own_net, "plain": not pid1, "report": str(self._report), "stage": stage, "refused": refused or {}, "dropped": list(dropped)}
+        refused_calls = [(*(call if isinstance(call, tuple) else (call, None)), error) for call, error in (refused or {}).items()]
+        spec = {"net": own_net, "plain": not pid1, "report": str(self._report), "stage": stage, "refused": refused_calls, "dropped": list(dropped)}
         if uid is not None:
             os.chown(self.scratch, uid, uid)
             spec["uid"] = uid
@@ -322,11 +326,12 @@ class Node(Program):
         """The machine's number for a pid of the node's namespace."""
         deadline = time.monotonic() + 2
         while time.monotonic() < deadline:  # one that executes at this moment may not let itself be looked at
-            if found := self._look_for(pid):
+            if found := self.find(pid):
                 return found
         raise AssertionError(f"no process {pid} in the node's namespace")
 
-    def _look_for(self, pid):
+    def find(self, pid):
+        """As host_pid() at this moment; None where there is no such process."""
         namespace = os.readlink(f"/proc/{self.init_pid()}/ns/pid")
         for name in os.listdir("/proc"):
             if not name.isdigit():

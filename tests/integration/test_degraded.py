@@ -18,7 +18,8 @@ SERVICES = {
 }
 
 # Of x86-64: what kernels and container engines refuse, the numbers of one machine.
-PIDFD_OPEN, PIDFD_SEND_SIGNAL, CLOSE_RANGE, CLONE3, TIMERFD_CREATE, TIMER_CREATE = 434, 424, 436, 435, 283, 222
+PIDFD_OPEN, PIDFD_SEND_SIGNAL, CLOSE_RANGE, CLONE3, TIMERFD_CREATE, TIMER_CREATE, FCNTL = 434, 424, 436, 435, 283, 222, 72
+F_SETOWN = 8
 
 
 class Degraded(Pid1Test):
@@ -56,6 +57,18 @@ class Degraded(Pid1Test):
                                 "timerfd": [TIMERFD_CREATE], "timer": [TIMER_CREATE]}.items():
                 with self.subTest(name, error=error):
                     self.lives({"not permitted|not implemented": 0}, refused={number: error for number in calls})
+
+    @unittest.skipUnless(platform.machine() == "x86_64", harness.ALLOWED_SKIP + "knows the calls of x86-64 alone")
+    def test_a_kernel_that_calls_the_number_of_a_group_free(self):
+        # What only speaks like Linux may look for a process of that number. What is left of a service is found all the same.
+        node = self.node({"web": 'command = ["sh", "-c", "sleep 1000 & echo left $!; exec sleep inf"]\n[restart]\ndelay = "0ms"'},
+                         stage=harness.NO_CGROUPS, refused={(FCNTL, F_SETOWN): errno.ESRCH})
+        left = node.expect(r"left (\d+)")[1]
+        self.assertIsNotNone(node.find(left))
+        node.kill("web")
+        node.expect(r"hcrc: web: killed by SIGKILL")
+        node.expect(r"hcrc: web: started")
+        self.assertIsNone(node.find(left))
 
     @harness.need_root
     def test_without_cap_kill(self):

@@ -237,6 +237,40 @@ TEST_CASE("with all children known, nothing more is looked at", "[other-processe
   CHECK(any_left(session.leader, none));
 }
 
+TEST_CASE("a number is held by whatever is left of its process, group or session", "[other-processes]") {
+  HeldNumbers numbers;
+  pid_t free = 0;
+  {
+    const auto way = GENERATE(Left::in_group, Left::own_group, Left::below_own_session);
+    const Session session({way});
+    CHECK_FALSE(numbers.surely_free(session.leader));  // nobody to ask yet
+    numbers.open();
+    CHECK_FALSE(numbers.surely_free(session.leader));
+    kill(session.pids[0], SIGKILL);
+    free = session.leader;
+  }
+  CHECK(numbers.surely_free(free));
+  const Session session({Left::own_session});
+  CHECK(numbers.surely_free(session.leader));
+  CHECK_FALSE(numbers.surely_free(session.pids[0]));
+  CHECK_FALSE(numbers.surely_free(getpid()));
+  CHECK_FALSE(numbers.surely_free(0));
+}
+
+TEST_CASE("a free number is no leftover, whatever else is about", "[other-processes]") {
+  HeldNumbers numbers;
+  numbers.open();
+  const KnownChildren none{
+      .knows = [](const void*, pid_t) { return false; }, .context = nullptr, .listing = nullptr, .numbers = &numbers};
+  const Session orphans({Left::own_session});
+  CHECK_FALSE(any_left(orphans.leader, none));
+  const Session session({Left::in_group});
+  CHECK(any_left(session.leader, none));
+  kill(session.pids[0], SIGKILL);
+  wait_to_end(session.pids[0]);
+  CHECK_FALSE(any_left(session.leader, none));  // held, but by a zombie
+}
+
 TEST_CASE("signals go to no session that could be everybody's") {
   CHECK_FALSE(any_left(0));
   CHECK_FALSE(any_left(1));
