@@ -71,16 +71,24 @@ std::string_view table_opening(std::string_view table) {
            "the "
            "runtime's environment when the start is asked for, `path*` by the start itself; neither at restarts.";
   }
-  if (table == "ready")
-    return "How a longrun is known to be up: one of `notify`, `fd`, `tcp`, `http` and `exec`. Without it: once it runs.";
+  if (table == "ready") {
+    return "How a longrun is known to be up: one of `notify`, `fd`, `tcp`, `http` and `exec`. Without it: once it runs.\n\n"
+           "With `notify`, or a `watchdog`, it is given a NOTIFY_SOCKET and may say what sd_notify(3) says: `READY=1`, "
+           "`STATUS=` (shown by `hcrc status`), `WATCHDOG=1`, `EXTEND_TIMEOUT_USEC=` (more time to get ready); the rest is "
+           "ignored, `MAINPID=` too. Its own process may, what lives in its session, and what is gone already if it was of "
+           "the "
+           "same user, as a helper that a script calls.";
+  }
   if (table == "health") return "What is tried again and again once it is ready; failing is a failure of the service.";
   if (table == "restart") return "What follows an end.";
   if (table == "stop") return "How it is asked to end. What is left when the time is over gets SIGKILL.";
   if (table == "schedule") return "When a periodic runs. A run that is still going is never doubled.";
   if (table == "limits") return "As in setrlimit(2).";
   if (table == "resources") {
-    return "What all processes of the service may have together: limits of its cgroup, version 2. Where the runtime can make no "
-           "cgroup, or its own has not the controller or holds others beside it, one line says so and the service runs without; "
+    return "What all processes of the service may have together: limits of its cgroup, version 2. Where the runtime can "
+           "make no "
+           "cgroup, or its own has not the controller or holds others beside it, one line says so and the service runs "
+           "without; "
            "with `required = true` its start fails.";
   }
   return "";

@@ -12,7 +12,7 @@ namespace hcrc {
 
 namespace run_dir_file {
 inline constexpr std::string_view control = "control";  // the control socket, 0600
-inline constexpr std::string_view notify = "notify";    // the notify socket, 0666
+inline constexpr std::string_view notify = "notify.";   // and a number: a service's notify socket, 0666
 inline constexpr std::string_view lock = "lock";        // locked by the runtime that lives there, whose pid is in it
 inline constexpr std::string_view processes =
     "processes";  // its children, for the one after it (core/runtime/process_records.h)

@@ -198,8 +198,9 @@ class Supervisor {
   Supervisor(const Database& database, const Options& options)
       : Supervisor(std::shared_ptr<const Database>(std::shared_ptr<void>(), &database), options) {}
 
-  // There is no notify socket: `notify = true` counts as ready when spawned. Before boot().
+  // There are no notify sockets: `notify = true` counts as ready when spawned, and no watchdog waits. Before boot().
   void without_notify() { options_.notify_usable = false; }
+  bool notify_usable() const { return options_.notify_usable; }
 
   // Who is told of every change of state as it happens, CMD's too; it must change nothing. For timelines.
   using Observer = void (*)(void* context, Slot slot, State from, State to, Instant now);

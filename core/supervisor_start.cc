@@ -301,7 +301,8 @@ void Supervisor::begin_watching(Slot slot, Instant now) {
   if (static_cast<HealthKind>(rules.health_kind) != HealthKind::none) {
     arm(slot, TimerKind::pace, now + Milliseconds(rules.health_interval_ms));
   }
-  if (rules.watchdog_ms >= 0) arm(slot, TimerKind::watchdog, now + Milliseconds(rules.watchdog_ms));
+  if (rules.watchdog_ms >= 0 && options_.notify_usable)
+    arm(slot, TimerKind::watchdog, now + Milliseconds(rules.watchdog_ms));
 }
 
 void Supervisor::on(const event::Skipped& event, Instant now) {

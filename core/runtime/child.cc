@@ -23,6 +23,7 @@
 #include "core/runtime/identity.h"
 #include "core/runtime/leftovers.h"
 #include "core/runtime/lock_file.h"
+#include "core/runtime/notify_socket.h"
 #include "core/runtime/resource_limits.h"
 #include "core/runtime/standard_input.h"
 #include "core/runtime/trusted_file.h"
@@ -319,11 +320,9 @@ OrFailure<void> Child::place_descriptors(const Plan& plan) {
 
 void Child::set_runtime_variables(Environment& environment) const {
   if (!main()) return;
-  const bool watched = service().watchdog_ms >= 0;
-  const bool notifies = static_cast<ReadyKind>(service().ready_kind) == ReadyKind::notify || watched;
-  if (notifies && request_.notify_path != nullptr) {
+  if (has_notify_socket(service()) && request_.notify_path != nullptr) {
     environment.set("NOTIFY_SOCKET", request_.notify_path);
-    if (watched) environment.set("WATCHDOG_USEC", std::to_string(service().watchdog_ms * 1'000));
+    if (service().watchdog_ms >= 0) environment.set("WATCHDOG_USEC", std::to_string(service().watchdog_ms * 1'000));
   }
   if (request_.streams.empty()) return;
   std::string names;

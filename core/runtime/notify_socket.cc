@@ -58,20 +58,24 @@ ucred take_control(msghdr& message) {
 
 }  // namespace
 
+bool has_notify_socket(const format::ServiceRecord& rule) {
+  return static_cast<ReadyKind>(rule.ready_kind) == ReadyKind::notify || rule.watchdog_ms >= 0;
+}
+
 NotifySocket::~NotifySocket() {
   if (!socket_) return;
   watcher_.stop();
-  unlinkat(folder_fd_, std::string(run_dir_file::notify).c_str(), 0);
+  unlinkat(folder_fd_, name_.c_str(), 0);
 }
 
-std::expected<void, std::string> NotifySocket::open(EventLoop& loop, const RunDir& run_dir, Callback callback,
-                                                    void* context) {
-  const std::string name(run_dir_file::notify);
-  path_ = run_dir.file(name);
+std::expected<void, std::string> NotifySocket::open(EventLoop& loop, const RunDir& run_dir, std::uint32_t number,
+                                                    Callback callback, void* context) {
+  name_ = std::string(run_dir_file::notify) + std::to_string(number);
+  path_ = run_dir.file(name_);
   if (const std::string too_long = socket_path_too_long(path_); !too_long.empty()) {
     return std::unexpected("no notify socket: " + too_long);
   }
-  if (auto way = make_way(run_dir.fd(), name, path_); !way) return way;
+  if (auto way = make_way(run_dir.fd(), name_, path_); !way) return way;
 
   Descriptor fresh(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fresh) return refuse(path_, std::strerror(errno));
@@ -81,7 +85,7 @@ std::expected<void, std::string> NotifySocket::open(EventLoop& loop, const RunDi
   const int on = 1;
   if (setsockopt(fresh.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0 ||
       bind(fresh.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      fchmodat(run_dir.fd(), name.c_str(), 0666, 0) != 0) {
+      fchmodat(run_dir.fd(), name_.c_str(), 0666, 0) != 0) {
     return refuse(path_, std::strerror(errno));
   }
   loop_ = &loop;
@@ -112,6 +116,13 @@ void NotifySocket::drain() {
     watcher_.stop();
     return;
   }
+}
+
+void NotifySocket::begin_anew() {
+  if (!socket_) return;
+  for (std::uint32_t i = 0; i < burst && receive_one(); ++i) {
+  }
+  expire(paused_until_);
 }
 
 void NotifySocket::expire(Instant now) {

@@ -1,5 +1,6 @@
-// The notify socket: RUN_DIR/notify, one datagram socket for all services (sd_notify(3)). Who sent a datagram is what the
-// kernel says (SO_PASSCRED), never what it holds. Mode 0666: services run under other uids.
+// A notify socket: RUN_DIR/notify.N, a datagram socket for one service (sd_notify(3)), so that it is known whom a message is
+// for when its sender is gone already, and who floods his own keeps nobody else's words from us. Who sent a datagram is what
+// the kernel says (SO_PASSCRED), never what it holds. Mode 0666: services run under other uids.
 //
 // A sender costs bounded work: datagrams longer than `datagram_bytes` are dropped, at most `batch` are read in a turn, and
 // one who floods it makes it pause: more than `burst` within a second and it is left alone until that second is over (the
@@ -16,6 +17,7 @@
 #include <expected>
 #include <string>
 
+#include "core/database.h"
 #include "core/notify_message.h"
 #include "core/runtime/event_loop.h"
 #include "core/runtime/run_dir.h"
@@ -23,6 +25,9 @@
 #include "core/time.h"
 
 namespace hcrc {
+
+// Whether its main process is given one.
+bool has_notify_socket(const format::ServiceRecord& rule);
 
 class NotifySocket {
  public:
@@ -39,15 +44,19 @@ class NotifySocket {
   NotifySocket& operator=(const NotifySocket&) = delete;
 
   // Binds and watches; `loop` and `run_dir` must outlive it. Replaces a socket of a former runtime (the run dir is locked,
-  // so it is dead) and nothing else. An error is a sentence; `notify = true` then counts as ready when spawned.
-  [[nodiscard]] std::expected<void, std::string> open(EventLoop& loop, const RunDir& run_dir, Callback callback,
-                                                      void* context);
+  // so it is dead) and nothing else. An error is a sentence.
+  [[nodiscard]] std::expected<void, std::string> open(EventLoop& loop, const RunDir& run_dir, std::uint32_t number,
+                                                      Callback callback, void* context);
 
   bool usable() const { return static_cast<bool>(socket_); }
   const std::string& path() const { return path_; }  // for NOTIFY_SOCKET
 
-  // Delivers what has arrived, at most a batch: call it before reaping, so that what a process said before it died counts.
+  // Delivers what has arrived, at most a batch: call it once a process is reaped, so that what it said before it died
+  // counts.
   void drain();
+
+  // Delivers what has arrived even while it is paused: before another run begins, so that nothing is taken for a word of it.
+  void begin_anew();
 
   Instant next_deadline() const { return paused_until_; }
   void expire(Instant now);
@@ -60,7 +69,8 @@ class NotifySocket {
   Descriptor socket_;
   FdWatcher watcher_;
   int folder_fd_ = -1;
-  std::string path_;
+  std::string path_;  // RUN_DIR/name_
+  std::string name_;
   Callback callback_ = nullptr;
   void* context_ = nullptr;
   Instant second_began_{};

@@ -89,6 +89,19 @@ std::optional<ProcessStat> stat_of(pid_t pid) {
   return stat;
 }
 
+std::optional<uid_t> user_of(pid_t pid) {
+  std::array<char, 2048> bytes;
+  // "Uid:\tREAL\tEFFECTIVE\t...", behind a name that holds no newline.
+  std::string_view text = proc_file(pid, "/status", bytes);
+  constexpr std::string_view label = "\nUid:\t";
+  const std::size_t at = text.find(label);
+  if (at == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(at + label.size());
+  uid_t uid = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), uid);
+  return error == std::errc() ? std::optional(uid) : std::nullopt;
+}
+
 bool FolderListing::open(const char* path) {
   folder_.reset(::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   at_ = end_ = 0;

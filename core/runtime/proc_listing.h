@@ -29,6 +29,9 @@ std::string_view proc_file(pid_t pid, std::string_view name, std::span<char> byt
 // Nothing where there is no such process, or it cannot be looked at.
 std::optional<ProcessStat> stat_of(pid_t pid);
 
+// The user whose process it is (real uid); nothing where there is no such process, or it cannot be looked at.
+std::optional<uid_t> user_of(pid_t pid);
+
 // The names in a folder, as getdents64(2) gives them, `.` and `..` too.
 class FolderListing {
  public:

@@ -61,10 +61,7 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
   console_.attach(loop_);
   run_dir_ = std::move(run_dir);
   if (run_dir_) {
-    const auto on_notify = [](void* shell, pid_t pid, uid_t uid, const NotifyMessage& message) {
-      static_cast<Shell*>(shell)->notified(pid, uid, message);
-    };
-    if (const auto opened = notify_.open(loop_, *run_dir_, on_notify, this); !opened) console_.line(opened.error());
+    open_notify_sockets();
     if (const auto opened = control_.open(loop_, *run_dir_, answers_); !opened) {
       if (opened.error().occupied) return std::unexpected(opened.error().sentence);
       console_.line(opened.error().sentence);
@@ -73,7 +70,7 @@ std::expected<void, std::string> Shell::open(std::optional<RunDir> run_dir) {
   if (supervisor_.database().header().socket_group_set != 0) {
     console_.line("socket-group is not honoured yet: the control socket is for root and the runtime's own user alone");
   }
-  if (!notify_.usable()) supervisor_.without_notify();
+  if (!run_dir_) supervisor_.without_notify();
   memory_.open();
   cgroups_.open();
   cgroups_.prepare_limits(supervisor_.database(), {});
@@ -182,6 +179,24 @@ void Shell::perform(const Effect& effect) {
   std::visit([this](const auto& one) { do_it(one); }, effect);
 }
 
+// Some of them and not others would be no service's to rely on.
+void Shell::open_notify_sockets() {
+  for (Slot slot = 0; slot < supervisor_.slots(); ++slot) {
+    const auto opened = open_notify_socket(slot);
+    if (opened) continue;
+    console_.line(opened.error());
+    notify_sockets_.clear();
+    for (Service& one : services_) one.notify.reset();
+    return supervisor_.without_notify();
+  }
+}
+
+Instant Shell::notify_deadline() const {
+  Instant earliest = end_of_time;
+  for (const NotifySocket* socket : notify_sockets_) earliest = std::min(earliest, socket->next_deadline());
+  return earliest;
+}
+
 void Shell::turn_end() {
   if (updating_ && supervisor_.departing() == 0) end_update();
   if (supervisor_.shutting_down() && !std::exchange(strays_left_to_sweep_, true)) look_for_leftovers();
@@ -190,7 +205,7 @@ void Shell::turn_end() {
     control_.poke();
   }
   const Instant next =
-      std::min({supervisor_.deadline(), control_.next_deadline(), notify_.next_deadline(), reader_.deadline(), look_again_});
+      std::min({supervisor_.deadline(), control_.next_deadline(), notify_deadline(), reader_.deadline(), look_again_});
   loop_.set_deadline(next, [](void* shell) { static_cast<Shell*>(shell)->tick(); }, this);
 }
 
@@ -198,7 +213,7 @@ void Shell::tick() {
   const Instant now = EventLoop::now();
   while (supervisor_.deadline() <= now) dispatch(event::Tick{});
   control_.expire(now);
-  notify_.expire(now);
+  for (NotifySocket* socket : notify_sockets_) socket->expire(now);
   reader_.expire(now);
   if (look_again_ <= now) look_for_orphans();
 }

@@ -72,8 +72,8 @@ class Shell final : public NodeView {
   // NodeView: what the control socket's answers are made from.
   const Supervisor& supervisor() const override { return supervisor_; }
   std::string_view status_text(Slot slot) const override {
-    const auto& status = services_[slot].status;
-    return status ? status->view() : std::string_view();
+    const auto& notify = services_[slot].notify;
+    return notify ? notify->status.view() : std::string_view();
   }
   std::string_view db_path() const override { return setup_.db_path; }
   void command(const Event& event) override { dispatch(event); }
@@ -92,6 +92,7 @@ class Shell final : public NodeView {
     bool answered = false;
     bool failed = false;       // it did not come to its exec; its exit says nothing
     bool reaped = false;       // its pid is nobody's, or somebody else's
+    uid_t reaped_of = 0;       // whose it was
     bool killed = false;       // by a SIGKILL of ours
     bool untouchable = false;  // we may not signal it, and have said so
     bool alive() const { return pid != 0 && !reaped; }
@@ -106,6 +107,12 @@ class Shell final : public NodeView {
     FixedText<Probe::address_bytes> health_address;
   };
 
+  // Of [ready] notify and [health] watchdog. What the service says of itself is forgotten when it is started again.
+  struct Notify {
+    NotifySocket socket;
+    FixedText<bounds::status_text_bytes> status;
+  };
+
   // Of [ready] fd.
   struct ReadyStream {
     Descriptor read_end;
@@ -115,13 +122,13 @@ class Shell final : public NodeView {
   // What only some services need they have room for from the start, or from the update that gives them a use for it.
   struct Service {
     Process main;
-    std::unique_ptr<Process> helper;                               // where there is a stop or a cleanup command
-    std::unique_ptr<Process> probe;                                // where [ready] or [health] is exec
-    std::unique_ptr<ReadyStream> ready;                            // where [ready] is fd
-    std::unique_ptr<MemoryCounter> memory;                         // where there is a memory-max
-    std::unique_ptr<FixedText<bounds::status_text_bytes>> status;  // where it is given a NOTIFY_SOCKET
-    std::unique_ptr<Checks> checks;                                // where [ready] or [health] is tcp or http
-    std::shared_ptr<const Database> checks_of;                     // the database that they were taken from
+    std::unique_ptr<Process> helper;            // where there is a stop or a cleanup command
+    std::unique_ptr<Process> probe;             // where [ready] or [health] is exec
+    std::unique_ptr<ReadyStream> ready;         // where [ready] is fd
+    std::unique_ptr<MemoryCounter> memory;      // where there is a memory-max
+    std::unique_ptr<Notify> notify;             // where it is given a NOTIFY_SOCKET
+    std::unique_ptr<Checks> checks;             // where [ready] or [health] is tcp or http
+    std::shared_ptr<const Database> checks_of;  // the database that they were taken from
     std::uint32_t probe_number = 0;
     Run probe_run = 0;
     pid_t session = 0;  // of the last run's own process
@@ -151,6 +158,8 @@ class Shell final : public NodeView {
   void do_it(const effect::Outward& effect);
   void do_it(const effect::Exit& effect);
   void tell_status();  // SIGUSR1
+  void open_notify_sockets();
+  Instant notify_deadline() const;
   void turn_end();
   void tick();
 
@@ -195,8 +204,9 @@ class Shell final : public NodeView {
   std::string_view name(Slot slot) const;
   void watch_ready_fd(Slot slot);
   void read_ready_fd(Slot slot);
-  void notified(pid_t pid, uid_t uid, const NotifyMessage& message);
-  std::optional<Slot> sender(pid_t pid) const;
+  std::expected<void, std::string> open_notify_socket(Slot slot);
+  bool speaks_for(Slot slot, pid_t pid, uid_t uid) const;
+  void notified(Slot slot, const NotifyMessage& message);
 
   Setup setup_;
   const RuntimeFacts& facts_;
@@ -215,7 +225,6 @@ class Shell final : public NodeView {
   MemoryCounter memory_;
   Cgroups cgroups_;
   FdWatcher cgroup_changes_;
-  NotifySocket notify_;
   ControlAnswers answers_;
   ControlServer control_;
   // By slot; they do not move when an update adds some, and none is ever given back.
@@ -227,9 +236,10 @@ class Shell final : public NodeView {
   bool update_again_ = false;  // SIGHUP came while a database was being read
   bool updating_ = false;      // what the last update stops is not down yet
   std::array<SignalWatcher, 8> signals_;
-  std::vector<pid_t> spared_;       // sessions that the sweep leaves alone
-  std::uint32_t full_batches_ = 0;  // reaped one after the other, up to now
-  std::uint32_t leftovers_ = 0;     // services whose leftovers the supervisor waits for
+  std::vector<NotifySocket*> notify_sockets_;  // those that are open
+  std::vector<pid_t> spared_;                  // sessions that the sweep leaves alone
+  std::uint32_t full_batches_ = 0;             // reaped one after the other, up to now
+  std::uint32_t leftovers_ = 0;                // services whose leftovers the supervisor waits for
   bool sweeping_ = false;
   bool changed_ = false;
   bool strays_left_to_sweep_ = false;

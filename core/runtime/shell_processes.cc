@@ -100,14 +100,21 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
       return dispatch(
           event::StartFailed{.slot = slot, .run = run, .role = Role::main, .permanent = false, .reason = refused.view()});
     }
-    if (one.status) one.status->clear();
     if (supervisor_.unit(slot).logger) {
       const auto streams = pipes_.streams(slot);
       if (!streams) return no_process(slot, run, Role::main, streams.error());
       request.streams = *streams;
     }
     if (supervisor_.rule(slot).lock != format::none) request.children = children();
-    if (notify_.usable()) request.notify_path = notify_.path().c_str();
+    if (one.notify) {
+      if (const auto opened = open_notify_socket(slot); !opened) {
+        return dispatch(
+            event::StartFailed{.slot = slot, .run = run, .role = Role::main, .permanent = false, .reason = opened.error()});
+      }
+      one.notify->socket.begin_anew();
+      one.notify->status.clear();
+      if (one.notify->socket.usable()) request.notify_path = one.notify->socket.path().c_str();
+    }
     if (static_cast<ReadyKind>(supervisor_.rule(slot).ready_kind) == ReadyKind::fd) {
       int ends[2];
       if (!one.ready) return no_process(slot, run, Role::main, ENOMEM);
@@ -289,8 +296,6 @@ void Shell::take_answer(Process& process, const SpawnAnswer& answer) {
 }
 
 void Shell::reap() {
-  // What a process said before it died counts.
-  notify_.drain();
   std::array<siginfo_t, reaped_at_once + ours_at_once> ends;
   std::size_t count = 0;
   const auto take = [&ends, &count](idtype_t which, pid_t pid) {
@@ -317,7 +322,10 @@ void Shell::reap() {
   for (const siginfo_t& info : std::span(ends).first(count)) {
     // From here on its number may be anybody's: nothing that its end sets off signals it.
     if (const auto child = table_.find(info.si_pid)) {
-      if (Process* process = process_of(child->slot, child->kind)) process->reaped = true;
+      if (Process* process = process_of(child->slot, child->kind)) {
+        process->reaped = true;
+        process->reaped_of = info.si_uid;
+      }
     }
   }
   for (const siginfo_t& info : std::span(ends).first(count)) {
@@ -382,6 +390,8 @@ void Shell::process_ended(Process& process, ChildKind kind, ExitStatus status) {
     process.answer.reset();
   }
   if (!process.failed) spawned(process);
+  // What it said before it died counts.
+  if (kind == ChildKind::main && service(process.slot).notify) service(process.slot).notify->socket.drain();
   process.pid = 0;
   if (kind == ChildKind::probe) {
     const Service& one = service(process.slot);
@@ -492,30 +502,40 @@ void Shell::read_ready_fd(Slot slot) {
   }
 }
 
-// Whose message it is: that of the service in whose session the sender lives, or lived as its own process.
-std::optional<Slot> Shell::sender(pid_t pid) const {
-  if (const auto child = table_.find(pid)) {
-    return child->kind == ChildKind::main ? std::optional<Slot>(child->slot) : std::nullopt;
-  }
-  const pid_t session = getsid(pid);
-  if (session <= 0) return std::nullopt;
-  const auto leader = table_.find(session);
-  if (!leader || leader->kind != ChildKind::main) return std::nullopt;
-  return leader->slot;
+// No-op where there is no run dir to open it in, or it is open.
+std::expected<void, std::string> Shell::open_notify_socket(Slot slot) {
+  Service& one = service(slot);
+  if (!run_dir_ || !supervisor_.notify_usable() || !one.notify || one.notify->socket.usable()) return {};
+  const auto on_message = [](void* context, pid_t pid, uid_t uid, const NotifyMessage& message) {
+    const auto* process = static_cast<Process*>(context);
+    if (process->shell->speaks_for(process->slot, pid, uid)) process->shell->notified(process->slot, message);
+  };
+  auto opened = one.notify->socket.open(loop_, *run_dir_, slot, on_message, &one.main);
+  if (opened) notify_sockets_.push_back(&one.notify->socket);
+  return opened;
 }
 
-void Shell::notified(pid_t pid, uid_t, const NotifyMessage& message) {
-  const auto slot = sender(pid);
-  if (!slot) return;
-  Service& one = service(*slot);
+// Who lives is to be of the service's session, whose leader is its own process. Who is gone already, as a helper that a
+// script starts to say it is ready, is to have been of its user.
+bool Shell::speaks_for(Slot slot, pid_t pid, uid_t uid) const {
+  const Process& leader = services_[slot].main;
+  if (leader.pid == 0 || pid == 0) return false;
+  if (pid == leader.pid) return true;
+  const pid_t session = getsid(pid);
+  if (session > 0) return session == leader.pid;
+  return uid == (leader.reaped ? leader.reaped_of : user_of(leader.pid));
+}
+
+void Shell::notified(Slot slot, const NotifyMessage& message) {
+  Service& one = service(slot);
   const Run run = one.main.run;
-  if (message.status && one.status) {
-    one.status->assign(*message.status);
+  if (message.status) {
+    one.notify->status.assign(*message.status);
     changed_ = true;
   }
-  if (message.extend_timeout) dispatch(event::ExtendTimeout{.slot = *slot, .run = run, .by = *message.extend_timeout});
-  if (message.watchdog) dispatch(event::Watchdog{.slot = *slot, .run = run});
-  if (message.ready) dispatch(event::Ready{.slot = *slot, .run = run});
+  if (message.extend_timeout) dispatch(event::ExtendTimeout{.slot = slot, .run = run, .by = *message.extend_timeout});
+  if (message.watchdog) dispatch(event::Watchdog{.slot = slot, .run = run});
+  if (message.ready) dispatch(event::Ready{.slot = slot, .run = run});
 }
 
 }  // namespace hcrc

@@ -54,6 +54,7 @@ std::expected<void, std::string> Shell::make_room(Slot slots, const Database* ne
       one.main.slot = static_cast<Slot>(services_.size() - 1);
     }
     spared_.reserve(children + slots);
+    notify_sockets_.reserve(slots);
     table_.make_room(children);
     expected_ends_.make_room(children);
     pipes_.make_room(slots);
@@ -85,9 +86,7 @@ void Shell::make_places(Slot slot) {
   if (ready == ReadyKind::exec || static_cast<HealthKind>(rule.health_kind) == HealthKind::exec) make_process(one.probe);
   if (rule.memory_max != Resources::none && !one.memory) one.memory.reset(new (std::nothrow) MemoryCounter);
   if (ready == ReadyKind::fd && !one.ready) one.ready.reset(new (std::nothrow) ReadyStream);
-  if ((ready == ReadyKind::notify || rule.watchdog_ms >= 0) && !one.status) {
-    one.status.reset(new (std::nothrow) FixedText<bounds::status_text_bytes>);
-  }
+  if (has_notify_socket(rule) && !one.notify) one.notify.reset(new (std::nothrow) Notify);
 }
 
 // What the shell keeps of a service's definition: rooms, and the addresses of checks by socket.

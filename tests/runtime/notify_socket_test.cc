@@ -79,7 +79,7 @@ struct Node {
   }
   std::string open() {
     const auto opened = socket.open(
-        loop, *run_dir,
+        loop, *run_dir, 7,
         [](void* self, pid_t pid, uid_t uid, const NotifyMessage& message) {
           static_cast<Node*>(self)->told.push_back(
               {.pid = pid, .uid = uid, .ready = message.ready, .status = std::string(message.status.value_or("-"))});
@@ -94,7 +94,7 @@ struct Node {
 TEST_CASE("A service's words come with its pid and uid") {
   Node node;
   REQUIRE(node.open() == "opened");
-  CHECK(node.socket.path() == node.scratch.file("run/notify"));
+  CHECK(node.socket.path() == node.scratch.file("run/notify.7"));
   REQUIRE(tell(node.socket.path(), "READY=1\nSTATUS=well"));
   REQUIRE(loop_until(node.loop, [&] { return node.told.size() == 1; }));
   CHECK(node.told[0].pid == getpid());
@@ -169,6 +169,38 @@ TEST_CASE("One who floods it makes it pause for the rest of the second, and noth
   }));
 }
 
+TEST_CASE("Before another run begins all that has arrived is delivered, paused or not") {
+  Node node;
+  REQUIRE(node.open() == "opened");
+  while (node.socket.next_deadline() == end_of_time) {
+    if (!tell(node.socket.path(), "WATCHDOG=1")) node.socket.drain();
+  }
+  REQUIRE(tell(node.socket.path(), "STATUS=left behind"));
+  node.socket.drain();
+  CHECK(node.told.back().status != "left behind");
+  node.socket.begin_anew();
+  CHECK(node.told.back().status == "left behind");
+  CHECK(node.socket.next_deadline() == end_of_time);
+  REQUIRE(tell(node.socket.path(), "STATUS=of the next"));
+  REQUIRE(loop_until(node.loop, [&] { return node.told.back().status == "of the next"; }));
+}
+
+TEST_CASE("A socket is gone with its owner, and nothing else of the run dir") {
+  Node node;
+  std::string path;
+  {
+    NotifySocket other;
+    const auto nobody = [](void*, pid_t, uid_t, const NotifyMessage&) {};
+    REQUIRE(other.open(node.loop, *node.run_dir, 8, nobody, nullptr));
+    REQUIRE(node.open() == "opened");
+    path = other.path();
+    CHECK(path != node.socket.path());
+    CHECK(std::filesystem::exists(path));
+  }
+  CHECK_FALSE(std::filesystem::exists(path));
+  CHECK(std::filesystem::exists(node.socket.path()));
+}
+
 TEST_CASE("Services under other uids may tell") {
   if (geteuid() != 0) return;
   Node node;
@@ -186,7 +218,7 @@ TEST_CASE("Services under other uids may tell") {
 
 TEST_CASE("A former runtime's notify socket is replaced, nothing else is") {
   Node node;
-  const std::string path = node.scratch.file("run/notify");
+  const std::string path = node.scratch.file("run/notify.7");
   SECTION("a socket") {
     const Descriptor dead(socket(AF_UNIX, SOCK_DGRAM, 0));
     const sockaddr_un address = address_of(path);

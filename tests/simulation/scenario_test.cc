@@ -148,6 +148,19 @@ TEST_CASE("a watchdog that is not fed finds a hang") {
   CHECK(recovered(played.world));
 }
 
+TEST_CASE("where there is no socket nobody waits for a watchdog's message") {
+  Graph graph;
+  graph.notifying("web").health.watchdog = 10s;
+  const Database database = graph.database();
+  World world(database, seeded(0));
+  world.without_notify();
+  world.behaviour("web").watchdog = false;
+  world.boot();
+  world.run_until(5min);
+  CHECK(world.state("web") == State::up);
+  CHECK(world.spawns("web").size() == 1);
+}
+
 TEST_CASE("what is never ready is tried, and its dependents wait") {
   const Database database = node();
   const Played played(database, {"setup=unready"}, 2min);
