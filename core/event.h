@@ -93,6 +93,10 @@ struct ExtendTimeout {
   Run run;
   Duration by;
 };
+struct Stopping {  // it says that it is ending by itself
+  Slot slot;
+  Run run;
+};
 // The answer to effect::Probe of the same number.
 struct ProbeDone {
   Slot slot;
@@ -132,8 +136,8 @@ struct Tick {};         // Supervisor::deadline() has come
 
 using Event = std::variant<event::Spawned, event::Skipped, event::LockBusy, event::StartFailed, event::NoResource,
                            event::LockFree, event::Exited, event::LeftoversGone, event::Ready, event::Watchdog,
-                           event::ExtendTimeout, event::ProbeDone, event::CopierEnded, event::Start, event::Stop,
-                           event::Restart, event::Signal, event::Shutdown, event::OrphansGone, event::Tick>;
+                           event::ExtendTimeout, event::Stopping, event::ProbeDone, event::CopierEnded, event::Start,
+                           event::Stop, event::Restart, event::Signal, event::Shutdown, event::OrphansGone, event::Tick>;
 
 // Something worth a line on the console, about a service or the node. core/story.h words it.
 enum class ReportKind : std::uint8_t {

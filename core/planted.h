@@ -27,6 +27,8 @@ enum class Bug : std::uint8_t {
   extension_shortens,
   health_one_failure_early,
   watchdog_not_rearmed,
+  ending_itself_watched,
+  ending_itself_unbounded,
   failed_attempt_blocks,
   skipped_blocks,
   // Ends and stops.

@@ -37,6 +37,10 @@ void put_end(const Supervisor& supervisor, Slot slot, TextWriter& line) {
       line.put("no watchdog message within ");
       put_duration(line, Milliseconds(rule.watchdog_ms));
       return;
+    case Cause::lingers:
+      line.put("said that it was stopping, and did not end within ");
+      put_duration(line, Milliseconds(rule.stop_timeout_ms));
+      return;
     case Cause::no_resource: line.put("no process can be made: ").put(unit.detail.view()); return;
   }
 }

@@ -55,7 +55,17 @@
 namespace hcrc {
 
 // What the last attempt ended by.
-enum class Cause : std::uint8_t { none, exited, start_failed, ready_timeout, run_timeout, health, watchdog, no_resource };
+enum class Cause : std::uint8_t {
+  none,
+  exited,
+  start_failed,
+  ready_timeout,
+  run_timeout,
+  health,
+  watchdog,
+  lingers,
+  no_resource
+};
 
 enum class StopReason : std::uint8_t { none, condemned, operator_, requirement, binding, restart, update, shutdown };
 
@@ -125,6 +135,7 @@ struct Unit : CountsBelow, CountsAbove {
   bool leftovers_pending = false;  // others of its session are still there
   bool probe_out = false;
   bool ready_early = false;      // told before its exec is known
+  bool ending_itself = false;    // it has said so, and has the time of a stop for it
   bool streams_closed = false;   // of a logger at shutdown
   bool had_producers = false;    // of a logger
   bool due = false;              // a periodic's run has fallen due while it could not run
@@ -377,6 +388,7 @@ class Supervisor {
   void on(const event::Ready& event, Instant now);
   void on(const event::Watchdog& event, Instant now);
   void on(const event::ExtendTimeout& event, Instant now);
+  void on(const event::Stopping& event, Instant now);
   void on(const event::ProbeDone& event, Instant now);
 
   // supervisor_end.cc: ends of processes, what follows, stopping.

@@ -87,6 +87,7 @@ void Supervisor::own_exit(Slot slot, bool leftovers, Instant now) {
     attempt_over(slot, unit.cause, false, now);
     return leftovers ? end_leftovers(slot, now) : check_gone(slot, now);
   }
+  if (unit.ending_itself) disarm(slot, TimerKind::state);
   bool success = unit.exit.kind == ExitStatus::Kind::code && in(rule(slot).success_codes, unit.exit.value);
   if (planted<Bug::failure_taken_for_success>) success = true;
   if (type_of(rule(slot)) == ServiceType::oneshot && success) {
@@ -473,8 +474,10 @@ void Supervisor::state_timer(Slot slot, Instant now) {
     case State::starting:
       if (unit.phase != Phase::before) return condemn(slot, Cause::ready_timeout, now);
       return kill_helper(slot);
-    case State::down:
     case State::up:
+      if (unit.ending_itself) return condemn(slot, Cause::lingers, now);
+      break;
+    case State::down:
     case State::stopping:
     case State::failed:
     case State::skipped: break;

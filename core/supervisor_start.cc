@@ -247,7 +247,7 @@ void Supervisor::spawn_main(Slot slot, Instant now) {
   unit.main_alive = true;
   unit.started_at = now;
   unit.bad_probes = 0;
-  unit.ready_early = false;
+  unit.ready_early = unit.ending_itself = false;
   push(effect::Spawn{.slot = slot,
                      .run = unit.run,
                      .role = Role::main,
@@ -298,6 +298,7 @@ void Supervisor::become_up(Slot slot, Instant now) {
 void Supervisor::begin_watching(Slot slot, Instant now) {
   const format::ServiceRecord& rules = rule(slot);
   units_[slot].care_changed = false;
+  if (units_[slot].ending_itself) return;
   if (static_cast<HealthKind>(rules.health_kind) != HealthKind::none) {
     arm(slot, TimerKind::pace, now + Milliseconds(rules.health_interval_ms));
   }
@@ -359,7 +360,8 @@ void Supervisor::on(const event::Ready& event, Instant now) {
 void Supervisor::on(const event::Watchdog& event, Instant now) {
   if (!current(event.slot, event.run)) return;
   const std::int64_t watchdog = rule(event.slot).watchdog_ms;
-  if (units_[event.slot].state == State::up && watchdog >= 0 && !planted<Bug::watchdog_not_rearmed>)
+  const Unit& unit = units_[event.slot];
+  if (unit.state == State::up && !unit.ending_itself && watchdog >= 0 && !planted<Bug::watchdog_not_rearmed>)
     arm(event.slot, TimerKind::watchdog, now + Milliseconds(watchdog));
 }
 
@@ -369,6 +371,17 @@ void Supervisor::on(const event::ExtendTimeout& event, Instant now) {
   const std::uint32_t key = event.slot * timer_kinds;
   const Instant end = now + event.by;
   if (timers_.armed(key)) timers_.arm(key, planted<Bug::extension_shortens> ? end : std::max(timers_.at(key), end));
+}
+
+// What ends by itself need not be well, but it has no more time for it than if it had been asked to end.
+void Supervisor::on(const event::Stopping& event, Instant now) {
+  if (!current(event.slot, event.run)) return;
+  Unit& unit = units_[event.slot];
+  const bool runs = unit.state == State::up && unit.phase == Phase::running && unit.main_alive;
+  if (!runs || unit.ending_itself || type_of(rule(event.slot)) != ServiceType::longrun) return;
+  unit.ending_itself = true;
+  if (!planted<Bug::ending_itself_watched>) end_watching(event.slot);
+  if (!planted<Bug::ending_itself_unbounded>) arm(event.slot, TimerKind::state, now + stop_timeout(event.slot, now));
 }
 
 void Supervisor::begin_probe(Slot slot, Instant now) {

@@ -536,6 +536,7 @@ void Shell::notified(Slot slot, const NotifyMessage& message) {
   if (message.extend_timeout) dispatch(event::ExtendTimeout{.slot = slot, .run = run, .by = *message.extend_timeout});
   if (message.watchdog) dispatch(event::Watchdog{.slot = slot, .run = run});
   if (message.ready) dispatch(event::Ready{.slot = slot, .run = run});
+  if (message.stopping) dispatch(event::Stopping{.slot = slot, .run = run});
 }
 
 }  // namespace hcrc

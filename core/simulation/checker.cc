@@ -147,6 +147,14 @@ void Checker::happened(const event::Watchdog& event, Instant now) {
   if (ours(event) && books_[event.slot].state == State::up) books_[event.slot].watchdog_at = now;
 }
 
+void Checker::happened(const event::Stopping& event, Instant now) {
+  if (!ours(event)) return;
+  Book& book = books_[event.slot];
+  const format::ServiceRecord& rule = supervisor_.rule(event.slot);
+  const bool runs = book.state == State::up && book.life == Life::alive && type_of(rule) == ServiceType::longrun;
+  if (runs && book.ends_itself_by == end_of_time) book.ends_itself_by = now + Milliseconds(rule.stop_timeout_ms);
+}
+
 void Checker::happened(const event::ProbeDone& event, Instant) {
   if (!ours(event)) return;
   Book& book = books_[event.slot];
@@ -257,7 +265,7 @@ void Checker::took(const effect::Spawn& effect, Instant now) {
   book.bad_probes = 0;
   book.spawned_at = now;
   book.up_at = book.ended_at = book.due = end_of_time;
-  book.stop_began = book.stop_signal_at = end_of_time;
+  book.stop_began = book.stop_signal_at = book.ends_itself_by = end_of_time;
 }
 
 void Checker::took(const effect::SignalProcess& effect, Instant now) {
@@ -317,6 +325,7 @@ void Checker::took(const effect::Probe& effect, Instant) {
   if (book.probe_out) broke(effect.slot, "a second probe");
   if (book.life == Life::none || (book.state != State::starting && book.state != State::up))
     broke(effect.slot, "a probe of what does not run");
+  if (book.ends_itself_by != end_of_time) broke(effect.slot, "a probe of what said that it was stopping");
   book.probe_out = true;
 }
 
@@ -380,7 +389,12 @@ void Checker::check_condemned(Slot slot, Instant now) {
     const bool ill =
         static_cast<HealthKind>(rule.health_kind) != HealthKind::none && book.bad_probes >= rule.health_failures;
     const bool silent = rule.watchdog_ms >= 0 && now - book.watchdog_at >= Milliseconds(rule.watchdog_ms);
-    if (!ill && !silent) broke(slot, "ended for its health, which is good");
+    if (book.ends_itself_by != end_of_time) {
+      if (now < book.ends_itself_by && shutdown_at_ == end_of_time)
+        broke(slot, "said that it was stopping, and was ended before its time for that was over");
+    } else if (!ill && !silent) {
+      broke(slot, "ended for its health, which is good");
+    }
   }
 }
 
@@ -524,6 +538,8 @@ void Checker::settled() {
 
 void Checker::finished() {
   for (Slot slot = 0; slot < books_.size(); ++slot) {
+    if (books_[slot].state == State::up && books_[slot].ends_itself_by != end_of_time)
+      broke(slot, "said that it was stopping, and nobody ends it");
     if (books_[slot].state != State::waiting || books_[slot].told_dead) continue;
     for (const Links::Link& link : supervisor_.dependencies(slot)) {
       if (link.kinds.requirement() && books_[link.service].state == State::failed)

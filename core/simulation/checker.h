@@ -13,6 +13,7 @@
 //    held 8 never more restarts than attempts; 9 the count starts anew by reset-after or an operator alone
 //   10 stops, lack of resources and shutdown count nothing       Report(restarts, held)
 //   11 what is ended for ready, timeout, health, watchdog had its time   Report(condemned)
+//      and so had what said that it was stopping; it is not looked after any more   Report(condemned), Probe, finished()
 //   12 each exit is told once                                    Report
 //   13 a oneshot that is up has succeeded                        changed()
 //   14 what cannot start says so                                 finished()
@@ -84,6 +85,7 @@ class Checker {
     Instant stop_began = end_of_time;
     Instant stop_signal_at = end_of_time;
     Instant watchdog_at = end_of_time;
+    Instant ends_itself_by = end_of_time;   // it has said that it is stopping
     Instant no_helper_since = end_of_time;  // for want of a resource
     std::array<std::int64_t, 7> rules{};    // those that the row was counted by
   };
@@ -103,6 +105,7 @@ class Checker {
   void happened(const event::Ready&, Instant) {}
   void happened(const event::Watchdog& event, Instant now);
   void happened(const event::ExtendTimeout&, Instant) {}
+  void happened(const event::Stopping& event, Instant now);
   void happened(const event::ProbeDone& event, Instant now);
   void happened(const event::CopierEnded& event, Instant now);
   void happened(const event::Start& event, Instant now);

@@ -446,6 +446,9 @@ void World::perform(const effect::Spawn& effect) {
     schedule(behaviour.answers_after, What::event, 0, {},
              event::ExtendTimeout{.slot = effect.slot, .run = effect.run, .by = *behaviour.extends});
   }
+  if (behaviour.says_stopping) {
+    schedule(*behaviour.says_stopping, What::event, 0, {}, event::Stopping{.slot = effect.slot, .run = effect.run});
+  }
   if (behaviour.ends_after || !longrun) {
     schedule(behaviour.ends_after.value_or(std::chrono::milliseconds(3)), What::finishes, effect.slot, behaviour.end);
   }

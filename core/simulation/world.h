@@ -41,8 +41,9 @@ struct Behaviour {
   // What becomes of its cleanup and stop commands.
   enum class Command : std::uint8_t { works, fails, hangs, start_fails, no_resource, lock_busy };
   Command commands = Command::works;
-  std::optional<Duration> extends;     // asks for so much more time to get ready, once
-  std::optional<Duration> echo_after;  // everything about its processes is told a second time, so much later
+  std::optional<Duration> extends;        // asks for so much more time to get ready, once
+  std::optional<Duration> says_stopping;  // from the spawn; whether it ends is said above
+  std::optional<Duration> echo_after;     // everything about its processes is told a second time, so much later
   bool probes_good = true;
   bool watchdog = true;  // says WATCHDOG=1 twice as often as it must
   std::optional<Duration> probe_answers_after = std::chrono::milliseconds(1);

@@ -68,7 +68,7 @@ class Degraded(Pid1Test):
         node.kill("web")
         node.expect(r"hcrc: web: killed by SIGKILL")
         node.expect(r"hcrc: web: started")
-        self.assertIsNone(node.find(left))
+        self.eventually(lambda: node.find(left) is None, "what was left has ended, and is reaped")
 
     @harness.need_root
     def test_without_cap_kill(self):

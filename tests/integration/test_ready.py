@@ -155,6 +155,28 @@ class Notify(Ready):
         node.expect(r"hcrc: asks: ready")
 
 
+class Stopping(Ready):
+    def test_who_ends_by_itself_is_not_asked_whether_it_is_well(self):
+        # Another that is as silent, and says nothing of an end, is ended.
+        gate = self.gate()
+        node = self.node({"a": self.speaker("say", "STOPPING=1|STATUS=saving", "wait", gate, "exit", 0,
+                                            more='[health]\nwatchdog = "200ms"\n[restart]\npolicy = "on-failure"'),
+                          "b": self.speaker("hold", more='[health]\nwatchdog = "200ms"\n[restart]\nattempts = 0')})
+        node.expect(r"hcrc: a: started", anywhere=True)
+        self.status_is(node, "a", "saving")
+        node.expect(r"hcrc: b: no watchdog message within 200ms", anywhere=True)
+        self.assertEqual(node.service("a")["state"], "up")
+        self.opened(gate)
+        node.expect(r"hcrc: a: exited with 0", anywhere=True)
+        self.eventually(lambda: node.service("a")["state"] == "down", "that was its end")
+
+    def test_who_does_not_end_is_ended(self):
+        node = self.node({"a": self.speaker("say", "READY=1|STOPPING=1", "hold",
+                                            more=NOTIFY + '[stop]\ntimeout = "200ms"\n[restart]\ndelay = "0ms"')})
+        node.expect(r"hcrc: a: said that it was stopping, and did not end within 200ms")
+        node.expect(r"hcrc: a: .*started")
+
+
 class Watchdog(Ready):
     def test_who_falls_silent_is_started_again(self):
         watched = '[health]\nwatchdog = "500ms"\n[restart]\ndelay = "0ms"'

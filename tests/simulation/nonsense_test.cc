@@ -67,7 +67,7 @@ class Nonsense {
     status.value = static_cast<std::uint8_t>(random_.upto(1) + (status.kind == ExitStatus::Kind::signal ? 8 : 0));
     const bool coin = one_in(2);
     const std::uint32_t probe = slot < supervisor.slots() ? supervisor.unit(slot).probe - (one_in(8) ? 1 : 0) : 0;
-    switch (random_.upto(24)) {
+    switch (random_.upto(25)) {
       case 0: return event::Skipped{.slot = slot, .run = run, .reason = "there is no /x"};
       case 1: return event::LockBusy{.slot = slot, .run = run, .role = role, .holder = "pid 7"};
       case 2: return event::StartFailed{.slot = slot, .run = run, .role = role, .permanent = coin, .reason = "exec"};
@@ -92,6 +92,7 @@ class Nonsense {
       case 21:
         if (one_in(40)) return event::Shutdown{.signal = coin ? 15 : 0, .code = 0};
         return event::OrphansGone{};
+      case 22: return event::Stopping{.slot = slot, .run = run};
       default: return event::Spawned{.slot = slot, .run = run, .role = role, .pid = 7};
     }
   }

@@ -42,6 +42,8 @@ constexpr std::pair<Bug, const char*> bugs[] = {
     HCRC_BUG(extension_shortens),
     HCRC_BUG(health_one_failure_early),
     HCRC_BUG(watchdog_not_rearmed),
+    HCRC_BUG(ending_itself_watched),
+    HCRC_BUG(ending_itself_unbounded),
     HCRC_BUG(failed_attempt_blocks),
     HCRC_BUG(skipped_blocks),
     HCRC_BUG(stale_exit_believed),

@@ -161,6 +161,40 @@ TEST_CASE("where there is no socket nobody waits for a watchdog's message") {
   CHECK(world.spawns("web").size() == 1);
 }
 
+TEST_CASE("what says that it is stopping is left alone, for as long as a stop may take") {
+  Graph graph;
+  Service& web = graph.notifying("web");
+  web.health.kind = HealthKind::tcp;
+  web.health.address = web.command.front();
+  web.health.watchdog = 2s;
+  web.stop.timeout = 10s;
+  web.restart.policy = RestartPolicy::on_failure;
+  const Database database = graph.database();
+  World world(database, seeded(0));
+  Behaviour& behaviour = world.behaviour("web");
+  behaviour.says_stopping = 30s;
+  SECTION("it ends by itself, and that is an end like any other") {
+    behaviour.ends_after = 39s;
+    world.boot();
+    behaviour.watchdog = behaviour.probes_good = false;
+    world.run_until(1h);
+    CHECK(world.ends("web").front().time_since_epoch() == 39s);
+    CHECK(world.state("web") == State::down);
+  }
+  SECTION("it does not") {
+    world.boot();
+    world.run_until(35s);
+    CHECK(world.state("web") == State::up);
+    world.run_until(41s);
+    CHECK(world.told("web: said that it was stopping, and did not end within 10s"));
+    CHECK(world.ends("web").front().time_since_epoch() == 40s + 2ms);
+    CHECK(world.spawns("web").size() == 1);
+    world.run_until(60s);
+    CHECK(world.state("web") == State::up);
+  }
+  CHECK(world.broken().empty());
+}
+
 TEST_CASE("what is never ready is tried, and its dependents wait") {
   const Database database = node();
   const Played played(database, {"setup=unready"}, 2min);

@@ -169,6 +169,7 @@ class Drawing {
     if (faults_[1] && one_in(4)) behaviour.ready_after.reset();
     if (faults_[1] && one_in(4)) behaviour.extends = upto(8'000);
     if (faults_[2] && one_in(3)) behaviour.ends_after = 1ms + upto(15'000);
+    if (faults_[2] && one_in(4)) behaviour.says_stopping = upto(15'000);
     // Exactly when something else is due.
     if (faults_[2] && one_in(8)) behaviour.ends_after = behaviour.answers_after;
     if (faults_[3] && one_in(2)) {
@@ -414,7 +415,8 @@ class Shrinking {
            behaviour.leaves_behind == well.leaves_behind && behaviour.commands == well.commands &&
            behaviour.probes_good == well.probes_good && behaviour.probe_answers_after == well.probe_answers_after &&
            behaviour.watchdog == well.watchdog && behaviour.stop_command_works == well.stop_command_works &&
-           behaviour.extends == well.extends && behaviour.echo_after == well.echo_after;
+           behaviour.extends == well.extends && behaviour.says_stopping == well.says_stopping &&
+           behaviour.echo_after == well.echo_after;
   }
 
   bool plain_options() {
@@ -464,6 +466,7 @@ std::string text(const Behaviour& behaviour) {
   if (behaviour.commands != Behaviour::Command::works)
     line += " commands=" + std::to_string(static_cast<int>(behaviour.commands));
   if (behaviour.extends) line += " extends=" + ms(*behaviour.extends);
+  if (behaviour.says_stopping) line += " says-stopping=" + ms(*behaviour.says_stopping);
   if (behaviour.echo_after) line += " echo=" + ms(*behaviour.echo_after);
   return line;
 }
