@@ -113,6 +113,16 @@ def write_layer(folder, services):
     return folder
 
 
+def speaker_command(*words):
+    """The words of a command that says and does what speaker.py knows."""
+    return [PYTHON, "-I", "-S", str(pathlib.Path(__file__).parent / "speaker.py"), *(str(word) for word in words)]
+
+
+def speaker(*words, more=""):
+    """The definition of a service with that command."""
+    return f"command = {json.dumps(speaker_command(*words))}\n{more}"
+
+
 def compile_layers(database, *folders, arguments=()):
     """hcrc-compile -o DATABASE FOLDER...: the finished process, whatever its exit code."""
     return run(BIN / "hcrc-compile", *arguments, "-o", database, *folders)

@@ -303,6 +303,8 @@ class Idle(Pid1Test):
         services["log"] = 'command = ["cat"]'
         services["web"] = SLEEP + '\nlog-to = "log"\n[restart]\ndelay = "0ms"\nattempts = 1000\n[health]\nexec = ["true"]\ninterval = "50ms"'
         services["told"] = 'command = ["sh", "-c", "echo >&3; exec sleep inf"]\n[ready]\nfd = 3\n[restart]\ndelay = "0ms"'
+        services["says"] = harness.speaker("child", "READY=1|STATUS=well", "hold",
+                                           more='[ready]\nnotify = true\n[health]\nwatchdog = "1h"\n[restart]\ndelay = "0ms"')
         services["often"] = 'type = "periodic"\ncommand = ["true"]\n[schedule]\nevery = "200ms"'
         for pid1 in (True, False):
             with self.subTest(pid1=pid1):
@@ -315,6 +317,8 @@ class Idle(Pid1Test):
                     node.expect(r"web: started")
                 node.kill("told")
                 node.expect(r"told: ready")
+                node.kill("says")
+                node.expect(r"says: ready")
                 self.assertEqual(node.hcrc("restart", "s7").returncode, 0)
                 self.assertEqual(node.hcrc("why", "web").returncode, 0)
                 node.settle("--up")

@@ -7,17 +7,13 @@ import shlex
 import signal
 
 import harness
+from harness import speaker, speaker_command
 
-SPEAKER = pathlib.Path(__file__).parent / "speaker.py"
 NOTIFY = "[ready]\nnotify = true\n"
 NOBODY = 65534
 
 
 class Ready(harness.NodeTest):
-    def speaker(self, *words, more=""):
-        command = [harness.PYTHON, "-I", "-S", str(SPEAKER), *(str(word) for word in words)]
-        return f"command = {json.dumps(command)}\n{more}"
-
     def gate(self):
         """A FIFO that a speaker waits at until it is opened()."""
         path = self.scratch() / "gate"
@@ -35,9 +31,9 @@ class Ready(harness.NodeTest):
 class Notify(Ready):
     def test_it_says_so_itself(self):
         gate = self.gate()
-        node = self.node({"a": self.speaker("env", "NOTIFY_SOCKET", "say", "STATUS=loading 1 of 2", "wait", gate,
-                                            "say", "MAINPID=1|STATUS=well|READY=1", "hold", more=NOTIFY),
-                          "b": self.speaker("print", "b is here", "hold", more='requires = ["a"]')})
+        node = self.node({"a": speaker("env", "NOTIFY_SOCKET", "say", "STATUS=loading 1 of 2", "wait", gate,
+                                       "say", "MAINPID=1|STATUS=well|READY=1", "hold", more=NOTIFY),
+                          "b": speaker("print", "b is here", "hold", more='requires = ["a"]')})
         node.expect(rf"NOTIFY_SOCKET={node.run_dir}/notify\.\d+")
         self.status_is(node, "a", "loading 1 of 2")
         before = node.service("a")
@@ -51,20 +47,20 @@ class Notify(Ready):
         self.assertEqual((after["state"], after["status"], after["pid"]), ("up", "well", before["pid"]))
 
     def test_only_who_is_to_use_it_is_given_one(self):
-        node = self.node({"a": self.speaker("env", "NOTIFY_SOCKET", "hold")}, env={"NOTIFY_SOCKET": "/nowhere"})
+        node = self.node({"a": speaker("env", "NOTIFY_SOCKET", "hold")}, env={"NOTIFY_SOCKET": "/nowhere"})
         node.expect(r"NOTIFY_SOCKET=None")
 
     def test_a_helper_of_its_session_speaks_for_it(self):
-        node = self.node({"a": self.speaker("group", "READY=1|STATUS=by a helper", "hold", more=NOTIFY)})
+        node = self.node({"a": speaker("group", "READY=1|STATUS=by a helper", "hold", more=NOTIFY)})
         node.expect(r"hcrc: a: ready")
         self.status_is(node, "a", "by a helper")
 
     def heard_late(self, user, *words):
         """The state of a service that says this while the runtime stands still, so that each speaker's child is gone."""
         gate = self.gate()
-        node = self.node({"a": self.speaker("wait", gate, *words, "say", "STATUS=that is all", "print", "said", "hold",
-                                            more=f"{user}{NOTIFY}"),
-                          "other": self.speaker("say", "READY=1", "hold", more=NOTIFY)})
+        node = self.node({"a": speaker("wait", gate, *words, "say", "STATUS=that is all", "print", "said", "hold",
+                                       more=f"{user}{NOTIFY}"),
+                          "other": speaker("say", "READY=1", "hold", more=NOTIFY)})
         node.expect(r"hcrc: other: ready", anywhere=True)
         node.send(signal.SIGSTOP)
         self.opened(gate)
@@ -87,9 +83,9 @@ class Notify(Ready):
     def test_another_service_does_not_count(self):
         gate = self.gate()
         run_dir = self.scratch() / "run"
-        node = self.node({"a": self.speaker("print", "a waits", "wait", gate, "say", "STATUS=that is all", "hold", more=NOTIFY),
-                          "b": self.speaker("say", "READY=1", "to", run_dir / "notify.0", "READY=1|STATUS=from b", "to", run_dir / "notify.1",
-                                            "READY=1", "print", "b spoke", "hold", more=NOTIFY)}, run_dir=run_dir)
+        node = self.node({"a": speaker("print", "a waits", "wait", gate, "say", "STATUS=that is all", "hold", more=NOTIFY),
+                          "b": speaker("say", "READY=1", "to", run_dir / "notify.0", "READY=1|STATUS=from b", "to", run_dir / "notify.1",
+                                       "READY=1", "print", "b spoke", "hold", more=NOTIFY)}, run_dir=run_dir)
         node.expect(r"a waits", anywhere=True)
         node.expect(r"b spoke", anywhere=True)
         self.opened(gate)
@@ -101,7 +97,7 @@ class Notify(Ready):
         for words in (["say", "READY=1"], ["child", "READY=1"]):
             with self.subTest(words):
                 gate = self.gate()
-                node = self.node({"a": self.speaker("wait", gate, *words, "exit", 3, more=NOTIFY + "[restart]\nattempts = 0")})
+                node = self.node({"a": speaker("wait", gate, *words, "exit", 3, more=NOTIFY + "[restart]\nattempts = 0")})
                 node.expect(r"hcrc: a: started")
                 node.send(signal.SIGSTOP)
                 pid = harness.children(node.init_pid())[0]
@@ -118,19 +114,18 @@ class Notify(Ready):
     def test_who_floods_its_own_socket_keeps_nobody_waiting(self):
         gate = self.gate()
         flood = ["say", "WATCHDOG=1"] * 5_000
-        node = self.node({"flood": self.speaker("say", "READY=1", *flood, "wait", gate, more=NOTIFY),
-                          "web": self.speaker("say", "READY=1|STATUS=well", "hold", more=NOTIFY)})
+        node = self.node({"flood": speaker("say", "READY=1", *flood, "wait", gate, more=NOTIFY),
+                          "web": speaker("say", "READY=1|STATUS=well", "hold", more=NOTIFY)})
         node.expect(r"hcrc: web: ready", anywhere=True)
         self.status_is(node, "web", "well")
 
     def test_what_the_last_run_said_is_no_word_of_the_next(self):
         # The first says more than is listened to within a second, and leaves as much as the kernel keeps.
         place = self.scratch()
-        words = [harness.PYTHON, "-I", "-S", str(SPEAKER)]
-        flood = shlex.join([*words, *["say", "READY=1|STATUS=old"] * 5_000])
+        flood = shlex.join(speaker_command(*["say", "READY=1|STATUS=old"] * 5_000))
         (place / "flood").write_text(f"#!/bin/sh\nexec {flood}\n", encoding="utf-8")
         (place / "flood").chmod(0o755)
-        either = f"mkdir {place}/first 2>/dev/null && exec {place}/flood; exec {shlex.join(words)} say STATUS=new hold"
+        either = f"mkdir {place}/first 2>/dev/null && exec {place}/flood; exec {shlex.join(speaker_command('say', 'STATUS=new', 'hold'))}"
         node = self.node({"a": f"command = {json.dumps(['sh', '-c', either])}\n{NOTIFY}[restart]\ndelay = \"0ms\""})
         node.expect(r"hcrc: a: ready")
         pid = node.service_pid("a")
@@ -140,16 +135,16 @@ class Notify(Ready):
         self.assertEqual(node.service("a")["state"], "starting", node.story())
 
     def test_no_word_in_time(self):
-        node = self.node({"a": self.speaker("hold", more=NOTIFY + 'timeout = "200ms"\n[restart]\nattempts = 0')})
+        node = self.node({"a": speaker("hold", more=NOTIFY + 'timeout = "200ms"\n[restart]\nattempts = 0')})
         node.expect(r"hcrc: a: not ready within 200ms")
 
     def test_more_time_is_given_to_who_asks_for_it(self):
         # Both have the same time, and the other's is up.
         gate = self.gate()
-        short = NOTIFY + 'timeout = "1s"\n[restart]\nattempts = 0'
-        node = self.node({"asks": self.speaker("say", "EXTEND_TIMEOUT_USEC=60000000", "wait", gate, "say", "READY=1", "hold", more=short),
-                          "other": self.speaker("hold", more=short)})
-        node.expect(r"hcrc: other: not ready within 1s")
+        short = NOTIFY + 'timeout = "2s"\n[restart]\nattempts = 0'
+        node = self.node({"asks": speaker("say", "EXTEND_TIMEOUT_USEC=60000000", "wait", gate, "say", "READY=1", "hold", more=short),
+                          "other": speaker("hold", more=short)})
+        node.expect(r"hcrc: other: not ready within 2s")
         self.assertEqual(node.service("asks")["state"], "starting")
         self.opened(gate)
         node.expect(r"hcrc: asks: ready")
@@ -159,10 +154,10 @@ class Stopping(Ready):
     def test_who_ends_by_itself_is_not_asked_whether_it_is_well(self):
         # Another that is as silent, and says nothing of an end, is ended.
         gate = self.gate()
-        node = self.node({"a": self.speaker("say", "STOPPING=1|STATUS=saving", "wait", gate, "exit", 0,
-                                            more='[health]\nwatchdog = "200ms"\n[restart]\npolicy = "on-failure"'),
-                          "b": self.speaker("hold", more='[health]\nwatchdog = "200ms"\n[restart]\nattempts = 0')})
-        node.expect(r"hcrc: a: started", anywhere=True)
+        node = self.node({"a": speaker("say", "READY=1|STOPPING=1|STATUS=saving", "wait", gate, "exit", 0,
+                                       more=NOTIFY + '[health]\nwatchdog = "200ms"\n[restart]\npolicy = "on-failure"'),
+                          "b": speaker("hold", more='[health]\nwatchdog = "200ms"\n[restart]\nattempts = 0')})
+        node.expect(r"hcrc: a: ready", anywhere=True)
         self.status_is(node, "a", "saving")
         node.expect(r"hcrc: b: no watchdog message within 200ms", anywhere=True)
         self.assertEqual(node.service("a")["state"], "up")
@@ -171,8 +166,8 @@ class Stopping(Ready):
         self.eventually(lambda: node.service("a")["state"] == "down", "that was its end")
 
     def test_who_does_not_end_is_ended(self):
-        node = self.node({"a": self.speaker("say", "READY=1|STOPPING=1", "hold",
-                                            more=NOTIFY + '[stop]\ntimeout = "200ms"\n[restart]\ndelay = "0ms"')})
+        node = self.node({"a": speaker("say", "READY=1|STOPPING=1", "hold",
+                                       more=NOTIFY + '[stop]\ntimeout = "200ms"\n[restart]\ndelay = "0ms"')})
         node.expect(r"hcrc: a: said that it was stopping, and did not end within 200ms")
         node.expect(r"hcrc: a: .*started")
 
@@ -180,14 +175,14 @@ class Stopping(Ready):
 class Watchdog(Ready):
     def test_who_falls_silent_is_started_again(self):
         watched = '[health]\nwatchdog = "500ms"\n[restart]\ndelay = "0ms"'
-        node = self.node({"a": self.speaker("env", "WATCHDOG_USEC", "say", "WATCHDOG=1|STATUS=once", "hold", more=watched)})
+        node = self.node({"a": speaker("env", "WATCHDOG_USEC", "say", "WATCHDOG=1|STATUS=once", "hold", more=watched)})
         node.expect(r"WATCHDOG_USEC=500000", anywhere=True)
         node.expect(r"hcrc: a: no watchdog message within 500ms")
         node.expect(r"hcrc: a: .*started")
 
     def test_without_a_socket_nobody_waits_for_a_word(self):
         # One is silent for longer than another, which is checked, takes to fail twice.
-        node = self.node({"a": self.speaker("env", "WATCHDOG_USEC", "hold", more='[health]\nwatchdog = "50ms"'),
+        node = self.node({"a": speaker("env", "WATCHDOG_USEC", "hold", more='[health]\nwatchdog = "50ms"'),
                           "b": 'command = ["sleep", "inf"]\n[health]\nexec = ["false"]\ninterval = "100ms"\nfailures = 5\n'},
                          run_dir="/proc/hcrc")
         node.expect(r"WATCHDOG_USEC=None", anywhere=True)
@@ -198,8 +193,8 @@ class Watchdog(Ready):
 class Descriptor(Ready):
     def test_a_newline(self):
         gate = self.gate()
-        node = self.node({"a": self.speaker("write", 3, "not yet", "print", "wrote", "wait", gate, "write", 3, "now|", "hold",
-                                            more="[ready]\nfd = 3")})
+        node = self.node({"a": speaker("write", 3, "not yet", "print", "wrote", "wait", gate, "write", 3, "now|", "hold",
+                                       more="[ready]\nfd = 3")})
         node.expect(r"^wrote", anywhere=True)
         self.assertEqual(node.service("a")["state"], "starting")
         self.opened(gate)
@@ -207,8 +202,8 @@ class Descriptor(Ready):
 
     def test_an_end_without_one_is_none(self):
         gate = self.gate()
-        node = self.node({"a": self.speaker("write", 3, "never", "close", 3, "print", "closed", "wait", gate, "exit", 4,
-                                            more="[ready]\nfd = 3\n[restart]\nattempts = 0")})
+        node = self.node({"a": speaker("write", 3, "never", "close", 3, "print", "closed", "wait", gate, "exit", 4,
+                                       more="[ready]\nfd = 3\n[restart]\nattempts = 0")})
         node.expect(r"^closed", anywhere=True)
         self.assertEqual(node.service("a")["state"], "starting")
         self.opened(gate)
@@ -223,10 +218,10 @@ class Probes(Ready):
         place = self.scratch()
         fast = 'interval = "20ms"\n'
         node = self.node({
-            "tcp": self.speaker("wait", gate, "serve", 4001, "", "hold", more='[ready]\ntcp = "127.0.0.1:4001"\n' + fast),
-            "http": self.speaker("serve", 4002, answer, "hold", more='[ready]\nhttp = "127.0.0.1:4002/x"\n' + fast),
-            "mute": self.speaker("serve", 4003, "not http\n", "hold",
-                                 more='[ready]\nhttp = "127.0.0.1:4003"\ntimeout = "500ms"\n' + fast + "[restart]\nattempts = 0"),
+            "tcp": speaker("wait", gate, "serve", 4001, "", "hold", more='[ready]\ntcp = "127.0.0.1:4001"\n' + fast),
+            "http": speaker("serve", 4002, answer, "hold", more='[ready]\nhttp = "127.0.0.1:4002/x"\n' + fast),
+            "mute": speaker("serve", 4003, "not http\n", "hold",
+                            more='[ready]\nhttp = "127.0.0.1:4003"\ntimeout = "500ms"\n' + fast + "[restart]\nattempts = 0"),
             "command": f'command = ["sleep", "inf"]\n[ready]\nexec = ["test", "-e", "{place}/there"]\n' + fast})
         node.expect(r"hcrc: http: ready", anywhere=True)
         node.expect(r"hcrc: mute: not ready within 500ms", anywhere=True)
@@ -240,9 +235,9 @@ class Probes(Ready):
         # The kernel accepts connections for a stopped process.
         check = 'interval = "50ms"\ntimeout = "100ms"\n'
         node = self.node({
-            "tcp": self.speaker("serve", 4001, "", "say", "READY=1", "hold", more=NOTIFY + '[health]\ntcp = "127.0.0.1:4001"\n' + check),
-            "http": self.speaker("serve", 4002, "HTTP/1.1 200 OK\r\n\r\n", "say", "READY=1", "hold",
-                                 more=NOTIFY + '[health]\nhttp = "127.0.0.1:4002"\n' + check)})
+            "tcp": speaker("serve", 4001, "", "say", "READY=1", "hold", more=NOTIFY + '[health]\ntcp = "127.0.0.1:4001"\n' + check),
+            "http": speaker("serve", 4002, "HTTP/1.1 200 OK\r\n\r\n", "say", "READY=1", "hold",
+                            more=NOTIFY + '[health]\nhttp = "127.0.0.1:4002"\n' + check)})
         node.settle("--up")
         node.kill("tcp", signal.SIGSTOP)
         node.kill("http", signal.SIGSTOP)
