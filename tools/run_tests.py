@@ -113,7 +113,14 @@ def catch_program(program, arguments=(), timeout=900, under=(), **environment):
     return Result(name, passed, failed, skipped, output, seconds)
 
 
+def unknown(parts, known):
+    """A failure for each word that names no part of its suite."""
+    return [Result(part, failed=1, output=f"{part}: no such part; there are {', '.join(sorted(known))}\n") for part in sorted(set(parts) - set(known))]
+
+
 def catch_folders(build, folders, filters, **options):
+    if wrong := unknown(filters, folders):
+        return wrong
     chosen = [folder for folder in folders
               if any((ROOT / "tests" / folder).glob("*.cc")) and (not filters or folder in filters)]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -179,9 +186,10 @@ def python_modules(pattern, filters, at_once, folder=INTEGRATION, **environment)
     """Modules of unittest, some at a time: what only waits first, then the longest as far as their size tells."""
     order = sorted(folder.glob(pattern), key=lambda path: (path.stem not in WAITING, -path.stat().st_size))
     modules = {path.stem: [] for path in order}
+    if wrong := unknown({word.partition(".")[0] for word in filters}, modules):
+        return wrong
     for word in filters:
         module, _, test = word.partition(".")
-        modules.setdefault(module, [])
         if test:
             modules[module].append(test)
     chosen = {word.partition(".")[0] for word in filters} or set(modules)

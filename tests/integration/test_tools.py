@@ -130,6 +130,11 @@ class RunTests(harness.NodeTest):
         result = run_tests.catch_program(harness.ROOT / "no-such-tests")
         self.assertEqual((result.passed, result.failed), (0, 1))
 
+    def test_a_part_that_is_not_there_has_failed(self):
+        for results in (run_tests.python_modules("test_*.py", ["test_nothing.A"], 1), run_tests.unit(["cores"])):
+            self.assertEqual([(result.passed, result.failed) for result in results], [(0, 1)])
+            self.assertRegex(results[0].output, r"^(test_nothing|cores): no such part; there are .*(test_pid1|core)")
+
     def test_under_ci_only_allowed_skips_are_skips(self):
         skips = [("a", run_tests.ALLOWED_SKIP + "no holochain on PATH"), ("b", "needs root")]
         for in_ci, counts in ((False, (0, 2)), (True, (1, 1))):
