@@ -137,6 +137,18 @@ class Shell final : public NodeView {
     bool leftovers = false;       // of a dead leader; the supervisor waits for their end
   };
 
+  // What a child is given by descriptor, until it is made.
+  struct Given {
+    Descriptor cgroup;
+    Descriptor ready_write;  // of [ready] fd
+  };
+
+  // Why there is no start: for want of a resource, or because of something else.
+  struct NoStart {
+    int error = 0;  // an errno; 0: see `sentence`
+    FixedText<bounds::story_line_bytes> sentence;
+  };
+
   // shell.cc: the loop, events and effects.
   void dispatch(const Event& event);
   void perform_all();
@@ -188,8 +200,9 @@ class Shell final : public NodeView {
   bool strays_left(Slot slot) const;
   bool anything_left(Slot slot, KnownChildren known) const;
   void await_leftovers(Slot slot);
-  bool limit(Slot slot, const Descriptor& cgroup, bool first_start, TextWriter& refused);
-  bool begin(Process& process, const SpawnRequest& request, Slot slot, Run run, ChildKind kind, int& error);
+  std::expected<void, NoStart> equip(Slot slot, SpawnRequest& request, Given& given);
+  std::expected<void, NoStart> limit(Slot slot, const Descriptor& cgroup, bool first_start);
+  std::expected<void, int> begin(Process& process, const SpawnRequest& request, Slot slot, Run run, ChildKind kind);
   void watch_answers(Process& process);
   void read_answers(Process& process);
   void take_answer(Process& process, const SpawnAnswer& answer);

@@ -82,50 +82,23 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   request.judge_paths = judge_paths;
   request.command = setup_.command;
   request.record = record_for(slot, role, kind);
-  int error = 0;
-  Descriptor ready_write;
-  Descriptor cgroup;
   if (role != ProcessRole::command) {
     const auto output = pipes_.output(slot);
     if (!output) return no_process(slot, run, role_of(role), output.error());
     request.output = *output;
   }
+  Given given;
   if (role == ProcessRole::main) {
-    if (one.cgroup_used_up) one.cgroup_used_up = !cgroups_.remove(name(slot));
-    if (!one.cgroup_used_up) cgroup = cgroups_.group(name(slot));
-    request.cgroup = cgroup.get();
-    std::array<char, bounds::story_line_bytes> bytes;
-    TextWriter refused(bytes);
-    if (!limit(slot, cgroup, judge_paths, refused)) {
-      return dispatch(
-          event::StartFailed{.slot = slot, .run = run, .role = Role::main, .permanent = false, .reason = refused.view()});
-    }
-    if (supervisor_.unit(slot).logger) {
-      const auto streams = pipes_.streams(slot);
-      if (!streams) return no_process(slot, run, Role::main, streams.error());
-      request.streams = *streams;
-    }
-    if (supervisor_.rule(slot).lock != format::none) request.children = children();
-    if (one.notify) {
-      if (const auto opened = open_notify_socket(slot); !opened) {
-        return dispatch(
-            event::StartFailed{.slot = slot, .run = run, .role = Role::main, .permanent = false, .reason = opened.error()});
-      }
-      one.notify->socket.begin_anew();
-      one.notify->status.clear();
-      if (one.notify->socket.usable()) request.notify_path = one.notify->socket.path().c_str();
-    }
-    if (static_cast<ReadyKind>(supervisor_.rule(slot).ready_kind) == ReadyKind::fd) {
-      int ends[2];
-      if (!one.ready) return no_process(slot, run, Role::main, ENOMEM);
-      if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return no_process(slot, run, Role::main, errno);
-      one.ready->watcher.stop();
-      one.ready->read_end.reset(ends[0]);
-      ready_write.reset(ends[1]);
-      request.ready_fd = ready_write.get();
+    if (const auto equipped = equip(slot, request, given); !equipped) {
+      const NoStart& why = equipped.error();
+      if (why.error != 0) return no_process(slot, run, Role::main, why.error);
+      return dispatch(event::StartFailed{
+          .slot = slot, .run = run, .role = Role::main, .permanent = false, .reason = why.sentence.view()});
     }
   }
-  if (!begin(*process, request, slot, run, kind, error)) return no_process(slot, run, role_of(role), error);
+  if (const auto begun = begin(*process, request, slot, run, kind); !begun) {
+    return no_process(slot, run, role_of(role), begun.error());
+  }
   if (main) one.session = process->pid;
   if (role == ProcessRole::main && one.ready && one.ready->read_end) watch_ready_fd(slot);
   if (process->answer) {
@@ -136,18 +109,53 @@ void Shell::spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths) {
   }
 }
 
-// Sets what the service may have. False where it must not start without; `refused` says why.
-bool Shell::limit(Slot slot, const Descriptor& cgroup, bool first_start, TextWriter& refused) {
+// What only a service's own process gets: a cgroup with limits, a logger's streams, the ways to say that it is ready.
+std::expected<void, Shell::NoStart> Shell::equip(Slot slot, SpawnRequest& request, Given& given) {
+  Service& one = service(slot);
+  if (one.cgroup_used_up) one.cgroup_used_up = !cgroups_.remove(name(slot));
+  if (!one.cgroup_used_up) given.cgroup = cgroups_.group(name(slot));
+  request.cgroup = given.cgroup.get();
+  if (const auto limited = limit(slot, given.cgroup, request.judge_paths); !limited) return limited;
+  if (supervisor_.unit(slot).logger) {
+    const auto streams = pipes_.streams(slot);
+    if (!streams) return std::unexpected(NoStart{.error = streams.error(), .sentence = {}});
+    request.streams = *streams;
+  }
+  if (supervisor_.rule(slot).lock != format::none) request.children = children();
+  if (one.notify) {
+    if (const auto opened = open_notify_socket(slot); !opened) {
+      return std::unexpected(NoStart{.error = 0, .sentence = std::string_view(opened.error())});
+    }
+    one.notify->socket.begin_anew();
+    one.notify->status.clear();
+    if (one.notify->socket.usable()) request.notify_path = one.notify->socket.path().c_str();
+  }
+  if (static_cast<ReadyKind>(supervisor_.rule(slot).ready_kind) == ReadyKind::fd) {
+    int ends[2];
+    if (!one.ready) return std::unexpected(NoStart{.error = ENOMEM, .sentence = {}});
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return std::unexpected(NoStart{.error = errno, .sentence = {}});
+    one.ready->watcher.stop();
+    one.ready->read_end.reset(ends[0]);
+    given.ready_write.reset(ends[1]);
+    request.ready_fd = given.ready_write.get();
+  }
+  return {};
+}
+
+// Sets what the service may have. An error where it must not start without.
+std::expected<void, Shell::NoStart> Shell::limit(Slot slot, const Descriptor& cgroup, bool first_start) {
   const format::ServiceRecord& rule = supervisor_.rule(slot);
+  std::array<char, bounds::story_line_bytes> refused_bytes;
+  TextWriter refused(refused_bytes);
   if (cgroups_.limit(cgroup, rule, refused)) {
     if (const auto& memory = service(slot).memory; memory && cgroup) memory->open(cgroup.get(), true);
-    return true;
+    return {};
   }
-  if (rule.resources_required != 0) return false;
+  if (rule.resources_required != 0) return std::unexpected(NoStart{.error = 0, .sentence = refused.view()});
   std::array<char, bounds::story_line_bytes> bytes;
   TextWriter line(bytes);
   if (first_start) console_.line(line.put(name(slot)).put(": [resources] is not in force: ").put(refused.view()).view());
-  return true;
+  return {};
 }
 
 KnownChildren Shell::known_children() {
@@ -190,13 +198,10 @@ void Shell::forget(const Child& child) {
   if (const auto kind = record_kind(child.kind)) records_.clear(child.slot, *kind, child.pid);
 }
 
-// Makes the child.
-bool Shell::begin(Process& process, const SpawnRequest& request, Slot slot, Run run, ChildKind kind, int& error) {
+// Makes the child; the error is an errno.
+std::expected<void, int> Shell::begin(Process& process, const SpawnRequest& request, Slot slot, Run run, ChildKind kind) {
   auto child = spawner_.spawn(request);
-  if (!child) {
-    error = child.error();
-    return false;
-  }
+  if (!child) return std::unexpected(child.error());
   process.run = run;
   process.role = request.role;
   process.pid = child->pid;
@@ -208,7 +213,7 @@ bool Shell::begin(Process& process, const SpawnRequest& request, Slot slot, Run 
   process.answer = std::move(child->answer);
   // The table has room for every child that the services can have.
   if (!table_.add({.pid = process.pid, .slot = slot, .run = run, .kind = kind})) panic("the process table is full");
-  return true;
+  return {};
 }
 
 void Shell::watch_answers(Process& process) {
