@@ -74,7 +74,8 @@ std::string_view table_opening(std::string_view table) {
   if (table == "ready") {
     return "How a longrun is known to be up: one of `notify`, `fd`, `tcp`, `http` and `exec`. Without it: once it runs.\n\n"
            "With `notify`, or a `watchdog`, it is given a NOTIFY_SOCKET and may say what sd_notify(3) says: `READY=1`, "
-           "`STATUS=` (shown by `hcrc status`), `WATCHDOG=1`, `EXTEND_TIMEOUT_USEC=` (more time to get ready), `STOPPING=1` "
+           "`STATUS=` (shown by `hcrc status`), `WATCHDOG=1`, `EXTEND_TIMEOUT_USEC=` (more time to get ready, or to end), "
+           "`STOPPING=1` "
            "(it ends by itself, and has its stop's timeout for that); the rest is "
            "ignored, `MAINPID=` too. Its own process may, what lives in its session, and what is gone already if it was of "
            "the "

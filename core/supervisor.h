@@ -408,6 +408,7 @@ class Supervisor {
   void check_gone(Slot slot, Instant now);
   void stop_helper_failed(Slot slot, Role role, Instant now);
   bool being_stopped(const Unit& unit) const;
+  Instant stop_bound(Slot slot) const;
   Milliseconds stop_timeout(Slot slot, Instant now) const;
   StopReason reason_to_stop(Slot slot) const;
   void start_copier(Slot slot);

@@ -381,14 +381,19 @@ void Supervisor::kill_all(Slot slot) {
   push(effect::SignalLeftovers{.slot = slot, .run = unit.run, .signal = signals::sigkill});
 }
 
+// When a stop must be over, whatever it is given.
+Instant Supervisor::stop_bound(Slot slot) const {
+  if (step_ == Step::running) return end_of_time;
+  return units_[slot].late ? deadline_ - reserve_ / 12 : deadline_ - reserve_;
+}
+
 // What a stop may take. At shutdown nothing outlasts the reserve; a timeout that is not written down leaves what stops after
 // it on its path its time, or at least an even share where that would leave nothing.
 Milliseconds Supervisor::stop_timeout(Slot slot, Instant now) const {
   const format::ServiceRecord& rules = rule(slot);
   const Milliseconds timeout(rules.stop_timeout_ms);
   if (step_ == Step::running) return timeout;
-  const Instant end = units_[slot].late ? deadline_ - reserve_ / 12 : deadline_ - reserve_;
-  const auto left = std::max(Milliseconds(0), std::chrono::floor<Milliseconds>(end - now));
+  const auto left = std::max(Milliseconds(0), std::chrono::floor<Milliseconds>(stop_bound(slot) - now));
   if (rules.stop_timeout_written != 0) return std::min(timeout, left);
   const Milliseconds share = left / (stop_levels_[slot] + 1);
   return std::min(timeout, std::max(left - Milliseconds(stop_tail_ms_[slot]), share));

@@ -365,12 +365,20 @@ void Supervisor::on(const event::Watchdog& event, Instant now) {
     arm(event.slot, TimerKind::watchdog, now + Milliseconds(watchdog));
 }
 
+// More time for what it is about: to get ready, or to end.
 void Supervisor::on(const event::ExtendTimeout& event, Instant now) {
-  if (!current(event.slot, event.run) || units_[event.slot].state != State::starting) return;
-  if (units_[event.slot].phase == Phase::before) return;
+  if (!current(event.slot, event.run)) return;
+  Unit& unit = units_[event.slot];
+  const Instant end = std::min(now + event.by, stop_bound(event.slot));
+  const auto longer = [end](Instant at) { return planted<Bug::extension_shortens> ? end : std::max(at, end); };
+  if (unit.state == State::stopping) {
+    if (unit.has_stop_time()) move_stop(event.slot, longer(unit.kill_at), now);
+    return;
+  }
+  const bool gets_ready = unit.state == State::starting && unit.phase != Phase::before;
+  const bool ends_itself = unit.state == State::up && unit.ending_itself;
   const std::uint32_t key = event.slot * timer_kinds;
-  const Instant end = now + event.by;
-  if (timers_.armed(key)) timers_.arm(key, planted<Bug::extension_shortens> ? end : std::max(timers_.at(key), end));
+  if ((gets_ready || ends_itself) && timers_.armed(key)) timers_.arm(key, longer(timers_.at(key)));
 }
 
 // What ends by itself need not be well, but it has no more time for it than if it had been asked to end.

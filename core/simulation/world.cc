@@ -525,6 +525,9 @@ void World::perform(const effect::SignalProcess& effect) {
   if (!being_stopped) check_stop_signal(effect.slot);
   process.stop_signalled = true;
   process.stop_at = now_;
+  if (const auto& more = behaviours_[effect.slot].extends_stop; more && !process.hung) {
+    schedule(Milliseconds(1), What::event, 0, {}, event::ExtendTimeout{.slot = effect.slot, .run = effect.run, .by = *more});
+  }
   if (behaviours_[effect.slot].stops_after && !process.hung) {
     schedule(*behaviours_[effect.slot].stops_after, What::ends, effect.slot, killed_by(effect.signal));
   } else {

@@ -42,6 +42,7 @@ struct Behaviour {
   enum class Command : std::uint8_t { works, fails, hangs, start_fails, no_resource, lock_busy };
   Command commands = Command::works;
   std::optional<Duration> extends;        // asks for so much more time to get ready, once
+  std::optional<Duration> extends_stop;   // the same, to end, when it gets its stop signal
   std::optional<Duration> says_stopping;  // from the spawn; whether it ends is said above
   std::optional<Duration> echo_after;     // everything about its processes is told a second time, so much later
   bool probes_good = true;

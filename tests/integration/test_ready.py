@@ -5,6 +5,7 @@ import os
 import pathlib
 import shlex
 import signal
+import subprocess
 
 import harness
 from harness import speaker, speaker_command
@@ -23,6 +24,13 @@ class Ready(harness.NodeTest):
     @staticmethod
     def opened(gate):
         os.close(os.open(gate, os.O_WRONLY))
+
+    def client(self, node, *words):
+        """`hcrc` beside the test."""
+        process = subprocess.Popen([harness.BIN / "hcrc", "--run-dir", node.run_dir, *words], stdout=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
 
     def status_is(self, node, name, text):
         self.eventually(lambda: node.service(name)["status"] == text, f"{name} says {text}")
@@ -150,6 +158,33 @@ class Notify(Ready):
         node.expect(r"hcrc: asks: ready")
 
 
+class Socket(Ready):
+    def test_something_else_in_its_place_at_the_start(self):
+        run_dir = self.scratch()
+        (run_dir / "notify.0").write_text("mine")
+        node = self.node({"a": speaker("env", "NOTIFY_SOCKET", "hold", more=NOTIFY)}, run_dir=run_dir)
+        node.expect(rf"hcrc: no notify socket: {run_dir}/notify\.0: something that is no socket is in its place: remove it", anywhere=True)
+        node.expect(r"NOTIFY_SOCKET=None", anywhere=True)
+        self.assertEqual(node.service("a")["state"], "up")
+        self.assertEqual((run_dir / "notify.0").read_text(), "mine")
+
+    def test_something_else_in_its_place_later(self):
+        node = self.node({"a": speaker("hold")})
+        node.expect(r"hcrc: settled")
+        others = [node.run_dir / f"notify.{number}" for number in range(1, 4)]
+        for other in others:
+            other.write_text("mine")
+        layer = harness.write_layer(node.scratch / "next", {
+            "a": speaker("hold"), "b": speaker("say", "READY=1", "hold", more=NOTIFY + '[restart]\ndelay = "50ms"\nattempts = "unlimited"')})
+        harness.compile_layers(node.scratch / "next.db", layer)
+        update = self.client(node, "update", node.scratch / "next.db")  # it waits until the new graph has settled
+        node.expect(rf"hcrc: b: could not be started: no notify socket: {node.run_dir}/notify\.\d: something that is no socket is in its place: remove it")
+        for other in others:
+            other.unlink()
+        node.expect(r"hcrc: b: ready")
+        self.assertEqual(update.wait(harness.TIMEOUT), 0)
+
+
 class Stopping(Ready):
     def test_who_ends_by_itself_is_not_asked_whether_it_is_well(self):
         # Another that is as silent, and says nothing of an end, is ended.
@@ -164,6 +199,25 @@ class Stopping(Ready):
         self.opened(gate)
         node.expect(r"hcrc: a: exited with 0", anywhere=True)
         self.eventually(lambda: node.service("a")["state"] == "down", "that was its end")
+
+    def test_who_is_asked_to_end_may_ask_for_more_time(self):
+        # The shell says so when it is asked; another that has the same time, and says nothing, is killed meanwhile.
+        gate = self.gate()
+        wait = shlex.join(speaker_command("say", "EXTEND_TIMEOUT_USEC=60000000", "print", "asked", "wait", gate))
+        asks = f"trap '{wait}; exit 0' TERM; {shlex.join(speaker_command('say', 'READY=1'))}; while :; do sleep 1000 & wait; done"
+        times = '[stop]\ntimeout = "2s"\n[restart]\npolicy = "never"'
+        node = self.node({"a": f"command = {json.dumps(['bash', '-c', asks])}\n{NOTIFY}{times}",
+                          "b": f"command = {json.dumps(['sh', '-c', 'trap : TERM; while :; do sleep 1000 & wait; done'])}\n{times}"})
+        node.expect(r"hcrc: settled")
+        for name in "ab":
+            os.kill(node.service_pid(name), signal.SIGCONT)
+        stops = [self.client(node, "stop", name) for name in "ab"]
+        node.expect(r"^asked", anywhere=True)
+        node.expect(r"hcrc: b: .*SIGKILL", anywhere=True)
+        self.assertEqual(node.service("a")["state"], "stopping")
+        self.opened(gate)
+        self.assertEqual([stop.wait(harness.TIMEOUT) for stop in stops], [0, 0])
+        self.assertEqual(node.count(r"hcrc: a: .*SIGKILL"), 0, node.story())
 
     def test_who_does_not_end_is_ended(self):
         node = self.node({"a": speaker("say", "READY=1|STOPPING=1", "hold",

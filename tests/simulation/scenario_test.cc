@@ -195,6 +195,43 @@ TEST_CASE("what says that it is stopping is left alone, for as long as a stop ma
   CHECK(world.broken().empty());
 }
 
+TEST_CASE("more time to end is given to what asks for it, but no more than a shutdown has") {
+  Graph graph;
+  graph.longrun("web").stop.timeout = 2s;
+  const Database database = graph.database();
+  World world(database, seeded(0));
+  world.behaviour("web").stops_after = 5s;
+  SECTION("to an operator's stop") {
+    world.behaviour("web").extends_stop = 10s;
+    world.boot();
+    world.at(10s, event::Stop{.slot = world.slot("web")});
+    world.run_until(1min);
+    CHECK(world.ends("web").front().time_since_epoch() == 15s);
+    CHECK_FALSE(world.told("SIGKILL"));
+  }
+  SECTION("to who has said that it ends by itself") {
+    world.behaviour("web").says_stopping = 10s;
+    world.behaviour("web").extends = 20s;
+    world.behaviour("web").ends_after = 25s;
+    world.boot();
+    world.at(11s, event::ExtendTimeout{.slot = world.slot("web"), .run = 1, .by = 20s});
+    world.run_until(26s);
+    CHECK(world.ends("web").front().time_since_epoch() == 25s);
+    CHECK_FALSE(world.told("did not end within"));
+  }
+  SECTION("not beyond a shutdown's reserve") {
+    world.behaviour("web").stops_after.reset();
+    world.behaviour("web").extends_stop = 1h;
+    world.boot();
+    world.at(10s, event::Shutdown{.signal = 15, .code = 0});
+    world.run_until(1min);
+    CHECK(world.exited() == 0);
+    CHECK(world.ends("web").front().time_since_epoch() > 12s);
+    CHECK(world.exited_at().time_since_epoch() <= 19s);
+  }
+  CHECK(world.broken().empty());
+}
+
 TEST_CASE("what is never ready is tried, and its dependents wait") {
   const Database database = node();
   const Played played(database, {"setup=unready"}, 2min);

@@ -176,6 +176,7 @@ class Drawing {
       behaviour.end = {.kind = ExitStatus::Kind::code, .value = 1, .out_of_memory = false, .memory_limit = 0};
     }
     if (faults_[4] && one_in(3)) behaviour.stops_after.reset();
+    if (faults_[4] && one_in(4)) behaviour.extends_stop = upto(15'000);
     if (faults_[4] && one_in(3)) behaviour.stop_command_works = false;
     if (faults_[5] && one_in(3)) behaviour.leaves_behind = 1ms + upto(30'000);
     if (faults_[6] && one_in(3)) behaviour.probes_good = false;
@@ -415,8 +416,8 @@ class Shrinking {
            behaviour.leaves_behind == well.leaves_behind && behaviour.commands == well.commands &&
            behaviour.probes_good == well.probes_good && behaviour.probe_answers_after == well.probe_answers_after &&
            behaviour.watchdog == well.watchdog && behaviour.stop_command_works == well.stop_command_works &&
-           behaviour.extends == well.extends && behaviour.says_stopping == well.says_stopping &&
-           behaviour.echo_after == well.echo_after;
+           behaviour.extends == well.extends && behaviour.extends_stop == well.extends_stop &&
+           behaviour.says_stopping == well.says_stopping && behaviour.echo_after == well.echo_after;
   }
 
   bool plain_options() {
@@ -466,6 +467,7 @@ std::string text(const Behaviour& behaviour) {
   if (behaviour.commands != Behaviour::Command::works)
     line += " commands=" + std::to_string(static_cast<int>(behaviour.commands));
   if (behaviour.extends) line += " extends=" + ms(*behaviour.extends);
+  if (behaviour.extends_stop) line += " extends-stop=" + ms(*behaviour.extends_stop);
   if (behaviour.says_stopping) line += " says-stopping=" + ms(*behaviour.says_stopping);
   if (behaviour.echo_after) line += " echo=" + ms(*behaviour.echo_after);
   return line;

@@ -59,13 +59,15 @@ class Seen : public Watcher {
 };
 
 TEST_CASE("the table of moves in docs/state-machine.md is the code's") {
+  const Moves table = written_down();
   Seen seen;
-  for (std::uint64_t seed = 1; seed <= 2'000; ++seed) {
+  // Some moves are rare.
+  const auto all_seen = [&] { return std::ranges::includes(seen.moves, table); };
+  for (std::uint64_t seed = 1; seed <= 2'000 || (seed <= 100'000 && !all_seen()); ++seed) {
     const Outcome outcome = live(random_script(seed), Watched::without_oracle, &seen);
     INFO(outcome.problem);
     REQUIRE(outcome.problem.empty());
   }
-  const Moves table = written_down();
   for (const auto& [from, to] : seen.moves) {
     INFO(from << " -> " << to << " is seen and not in the table");
     CHECK(table.contains({from, to}));
