@@ -385,7 +385,7 @@ void Supervisor::on(const event::ExtendTimeout& event, Instant now) {
 void Supervisor::on(const event::Stopping& event, Instant now) {
   if (!current(event.slot, event.run)) return;
   Unit& unit = units_[event.slot];
-  const bool runs = unit.state == State::up && unit.phase == Phase::running && unit.main_alive;
+  const bool runs = unit.state == State::up && unit.phase == Phase::running;
   if (!runs || unit.ending_itself || type_of(rule(event.slot)) != ServiceType::longrun) return;
   unit.ending_itself = true;
   if (!planted<Bug::ending_itself_watched>) end_watching(event.slot);

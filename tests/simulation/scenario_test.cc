@@ -181,8 +181,9 @@ TEST_CASE("what says that it is stopping is left alone, for as long as a stop ma
     CHECK(world.ends("web").front().time_since_epoch() == 39s);
     CHECK(world.state("web") == State::down);
   }
-  SECTION("it does not") {
+  SECTION("it does not, and says so again") {
     world.boot();
+    world.at(38s, event::Stopping{.slot = world.slot("web"), .run = 1});
     world.run_until(35s);
     CHECK(world.state("web") == State::up);
     world.run_until(41s);

@@ -150,6 +150,28 @@ TEST_CASE("a failed requirement of an essential service stops the node with 102"
   REQUIRE(world.told("node: cannot start: it requires setup, which failed"));
 }
 
+TEST_CASE(
+    "the first essential service that ends for good gives the node's code, whatever another's cleanup still waits for") {
+  Graph graph;
+  for (const char* name : {"slow", "quick"}) {
+    Service& service = graph.longrun(name);
+    service.essential = true;
+    service.restart.policy = RestartPolicy::never;
+  }
+  graph.service("slow").cleanup = graph.service("slow").command;
+  const Database database = graph.database();
+  World world(database, {});
+  world.boot();
+  Behaviour hangs;
+  hangs.commands = Behaviour::Command::hangs;
+  world.change(10s, world.slot("slow"), hangs);
+  world.crash(20s, world.slot("slow"), code(3));
+  world.crash(20s + 500ms, world.slot("quick"), code(4));
+  world.run_until(1min);
+  REQUIRE_UNBROKEN(world);
+  REQUIRE(world.exited() == std::uint8_t{4});
+}
+
 TEST_CASE("with nothing essential a node with a failed requirement stays") {
   Graph graph;
   graph.oneshot("setup");
