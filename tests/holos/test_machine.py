@@ -222,6 +222,7 @@ class Life(unittest.TestCase):
         self.assertNotIn("is not in force", log)
         machine.shell("hcrc --run-dir /run/trial shutdown")
         machine.until("ls -d /sys/fs/cgroup/trial/hcrc-* 2>/dev/null || echo gone", "gone")
+        machine.until("cat /sys/fs/cgroup/trial/cgroup.events", "populated 0")  # it ends after it has tidied up
         self.assertEqual(machine.shell("rmdir /sys/fs/cgroup/trial")[0], 0, "the group is as it was: empty, and nothing in it")
         # Where others are in its group, limits cannot be had: one line, and what requires them does not start.
         machine.shell("mkdir /sys/fs/cgroup/shared; (echo 0 >/sys/fs/cgroup/shared/cgroup.procs; exec sleep 1000) & "
