@@ -75,11 +75,10 @@ std::string_view table_opening(std::string_view table) {
     return "How a longrun is known to be up: one of `notify`, `fd`, `tcp`, `http` and `exec`. Without it: once it runs.\n\n"
            "With `notify`, or a `watchdog`, it is given a NOTIFY_SOCKET and may say what sd_notify(3) says: `READY=1`, "
            "`STATUS=` (shown by `hcrc status`), `WATCHDOG=1`, `EXTEND_TIMEOUT_USEC=` (more time to get ready, or to end), "
-           "`STOPPING=1` "
-           "(it ends by itself, and has its stop's timeout for that); the rest is "
-           "ignored, `MAINPID=` too. Its own process may, what lives in its session, and what is gone already if it was of "
-           "the "
-           "same user, as a helper that a script calls.";
+           "`STOPPING=1` (it ends by itself, and has its stop's timeout for that); the rest is ignored, `MAINPID=` too. Its "
+           "own process may, what lives in its session, and what is gone already if it was of the same user, as a helper "
+           "that "
+           "a script calls.";
   }
   if (table == "health") return "What is tried again and again once it is ready; failing is a failure of the service.";
   if (table == "restart") return "What follows an end.";
@@ -88,10 +87,8 @@ std::string_view table_opening(std::string_view table) {
   if (table == "limits") return "As in setrlimit(2).";
   if (table == "resources") {
     return "What all processes of the service may have together: limits of its cgroup, version 2. Where the runtime can "
-           "make no "
-           "cgroup, or its own has not the controller or holds others beside it, one line says so and the service runs "
-           "without; "
-           "with `required = true` its start fails.";
+           "make no cgroup, or its own has not the controller or holds others beside it, one line says so and the service "
+           "runs without; with `required = true` its start fails.";
   }
   return "";
 }

@@ -198,7 +198,7 @@ class Shell final : public NodeView {
   void spawn_role(Slot slot, Run run, ProcessRole role, bool judge_paths);
   bool in_cgroup(Slot slot) const { return cgroups_.usable() && slot != supervisor_.command_slot(); }
   bool strays_left(Slot slot) const;
-  bool anything_left(Slot slot, KnownChildren known) const;
+  bool anything_left(Slot slot);
   void await_leftovers(Slot slot);
   std::expected<void, NoStart> equip(Slot slot, SpawnRequest& request, Given& given);
   std::expected<void, NoStart> limit(Slot slot, const Descriptor& cgroup, bool first_start);

@@ -427,7 +427,7 @@ void Shell::process_ended(Process& process, ChildKind kind, ExitStatus status) {
       one.ready->watcher.stop();
       one.ready->read_end.reset();
     }
-    leftovers = anything_left(process.slot, known_children());
+    leftovers = anything_left(process.slot);
     if (leftovers) await_leftovers(process.slot);
   }
   dispatch(event::Exited{
@@ -439,9 +439,7 @@ bool Shell::strays_left(Slot slot) const {
   return in_cgroup(slot) && !supervisor_.shutting_down() && cgroups_.populated(name(slot));
 }
 
-bool Shell::anything_left(Slot slot, KnownChildren known) const {
-  return any_left(services_[slot].session, known) || strays_left(slot);
-}
+bool Shell::anything_left(Slot slot) { return any_left(services_[slot].session, known_children()) || strays_left(slot); }
 
 void Shell::await_leftovers(Slot slot) {
   if (service(slot).leftovers) return;
@@ -457,7 +455,7 @@ void Shell::look_for_leftovers() {
     Service& one = service(slot);
     if (!one.leftovers) continue;
     if (in_cgroup(slot)) cgroups_.ask(name(slot));
-    if (anything_left(slot, known_children())) continue;
+    if (anything_left(slot)) continue;
     one.leftovers = false;
     --leftovers_;
     records_.clear(slot, RecordKind::main, one.session);
