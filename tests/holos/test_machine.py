@@ -12,6 +12,10 @@ from machine import Machine, figure, harness, make_iso
 
 SERVICE = "rc-service holochain-container"
 KILL = "kill -9 $(pidof {})"
+# What has the number of a supervise-daemon that was killed: somebody else, or one of its name whom nobody reaps.
+HEIR = "sh -c '{} >/run/holochain-container.pid; echo $$ >/tmp/heir; exec sleep 1000' &"
+STRANGER = HEIR.format("echo $$")
+ZOMBIE = HEIR.format("/tmp/supervise-daemon & echo $!")
 KILL_INIT = "kill -9 $(runc state holochain | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p')"
 
 
@@ -51,6 +55,16 @@ class Life(unittest.TestCase):
 
     def up(self):
         self.machine.until("hcrc --run-dir /run/hcrc wait --up --timeout 60s; echo up=$?", "up=0")
+
+    def pass_on(self, heir):
+        if heir:
+            self.machine.shell("printf '#!/bin/sh\\n' >/tmp/supervise-daemon; chmod 755 /tmp/supervise-daemon; rm -f /tmp/heir")
+            self.machine.shell(f"{heir} true")
+            self.machine.until("cat /tmp/heir", r"\d")
+
+    def end_heir(self, heir):
+        if heir:
+            self.assertEqual(self.machine.shell("kill -9 $(cat /tmp/heir)")[0], 0, "whoever had the number was ended")
 
     def mischief(self, text):
         """What the stand-in does at its next start."""
@@ -135,20 +149,27 @@ class Life(unittest.TestCase):
         self.machine.shell(KILL.format("supervise-daemon"))
         self.assertEqual(self.machine.status()["holochain-container"]["state"], "up")
         self.assertEqual(self.machine.pids("holochain"), before)
+        self.pass_on(STRANGER)
         self.machine.shell(f"{SERVICE} restart")
         self.ready_again()
         self.up()
         self.one_conductor()
+        self.end_heir(STRANGER)
         self.assertEqual(len(self.machine.pids("supervise-daemon")), 1)
 
     def test_08_supervise_daemon_killed_and_started(self):
-        self.machine.shell(KILL.format("supervise-daemon"))
-        code, said = self.machine.shell(f"{SERVICE} zap; {SERVICE} start")
-        self.assertEqual(code, 0, said)
-        self.assertIn("a node that nobody looks after is running: stopping it first", said)
-        self.ready_again()
-        self.up()
-        self.one_conductor()
+        for heir in (STRANGER, ZOMBIE, ""):
+            with self.subTest(heir):
+                self.readies = self.machine.count(r"Conductor ready\.")
+                self.machine.shell(KILL.format("supervise-daemon"))
+                self.pass_on(heir)
+                code, said = self.machine.shell(f"{SERVICE} zap; {SERVICE} start")
+                self.assertEqual(code, 0, said)
+                self.assertIn("a node that nobody looks after is running: stopping it first", said)
+                self.ready_again()
+                self.up()
+                self.one_conductor()
+                self.end_heir(heir)
 
     def test_09_status_reload_stop_start(self):
         code, said = self.machine.shell(f"{SERVICE} status")
