@@ -15,7 +15,8 @@ def own_folder():
             mounts = [line.split() for line in file if " - cgroup2 " in line]
     except OSError:
         return None
-    folder = pathlib.Path(mounts[-1][4] + own[0]) if own and mounts and mounts[-1][3] == "/" else None
+    # The machine's own: what comes after it may be one of a test, which goes away again.
+    folder = pathlib.Path(mounts[0][4] + own[0]) if own and mounts and mounts[0][3] == "/" else None
     return folder if folder and os.access(folder / "cgroup.procs", os.W_OK) else None
 
 

@@ -198,6 +198,7 @@ Instant Shell::notify_deadline() const {
 }
 
 void Shell::turn_end() {
+  spawner_.end_turn();
   if (updating_ && supervisor_.departing() == 0) end_update();
   if (supervisor_.shutting_down() && !std::exchange(strays_left_to_sweep_, true)) look_for_leftovers();
   if (changed_) {

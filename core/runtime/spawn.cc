@@ -69,23 +69,31 @@ bool kernel_is_new_enough() {
   return std::pair(major, minor) >= std::pair(5u, 16u);
 }
 
-// Whether a child truly has our memory, and can see to its own end there. An emulator may take a vfork for a fork
+// What this kernel and sandbox let a child in our memory do.
+struct Trial {
+  const pid_t runtime = getpid();
+  bool lends = false;
+  bool steps_aside = false;
+};
+
+// Whether the child truly has our memory, and can see to its own end there. An emulator may take a vfork for a fork
 // (qemu-user does), and a sandbox may know no timers.
-bool trial_goes_well() {
-  bool well = false;
+Trial try_it() {
+  Trial trial;
+  if (sanitized || !kernel_is_new_enough()) return trial;
   const auto begin = [](void* context) {
-    *static_cast<bool*>(context) = end_in(Spawner::longest_loan);
+    auto& seen = *static_cast<Trial*>(context);
+    seen.lends = end_in(Spawner::longest_loan);
+    seen.steps_aside = StepAside::is_possible(seen.runtime);
     _exit(0);
   };
-  const pid_t child = raw_vfork(-1, begin, &well);
-  if (child < 0) return false;
+  const pid_t child = raw_vfork(-1, begin, &trial);
+  if (child < 0) return trial;
   siginfo_t info{};
   while (waitid(P_PID, static_cast<id_t>(child), &info, WEXITED) != 0 && errno == EINTR) {
   }
-  return well;
+  return trial;
 }
-
-bool memory_can_be_lent() { return !sanitized && kernel_is_new_enough() && trial_goes_well(); }
 
 // What a child in our memory is begun with, and what it says there.
 struct Loan {
@@ -93,13 +101,15 @@ struct Loan {
   const RuntimeFacts& facts;
   const AtFork& at_fork;
   int answer_fd;
-  bool bounded = false;  // it has seen to its own end
+  const StepAside* place = nullptr;  // that it takes from us
+  bool begun = false;                // it is where it may be, and has seen to its own end
 };
 
 void begin_in_our_memory(void* context) {
   auto& loan = *static_cast<Loan*>(context);
-  loan.bounded = end_in(Spawner::longest_loan);
-  if (!loan.bounded) _exit(0);
+  loan.begun =
+      (loan.place == nullptr || loan.place->change_places(loan.at_fork.runtime_pid)) && end_in(Spawner::longest_loan);
+  if (!loan.begun) _exit(0);
   run_child(loan.request, loan.facts, loan.at_fork, loan.answer_fd);
 }
 
@@ -114,13 +124,15 @@ bool came_to_nothing(pid_t child, const Loan& loan) {
   siginfo_t info{};
   if (waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != child) return false;
   const bool by_its_timer = info.si_code == CLD_KILLED && info.si_status == SIGKILL;
-  return (by_its_timer || !loan.bounded) && waitid(P_PID, id, &info, WEXITED | WNOHANG) == 0;
+  return (by_its_timer || !loan.begun) && waitid(P_PID, id, &info, WEXITED | WNOHANG) == 0;
 }
 
 }  // namespace
 
 Spawner::Spawner(const RuntimeFacts& facts) : facts_(facts), environment_(facts.environment) {
-  if (!memory_can_be_lent()) return;
+  const Trial trial = try_it();
+  if (!trial.lends) return;
+  steps_aside_ = trial.steps_aside;
   auto pipe = answer_pipe();
   lends_ = pipe.has_value();
   if (lends_) lent_answers_ = std::move(*pipe);
@@ -143,12 +155,14 @@ bool Spawner::lends_to(const SpawnRequest& request) const {
 // Nothing where the child came to nothing in our memory, or could not be made there.
 std::optional<std::expected<Spawned, int>> Spawner::lend(const SpawnRequest& request, const AtFork& at_fork) {
   Loan loan{.request = request, .facts = facts_, .at_fork = at_fork, .answer_fd = lent_answers_.write_end.get()};
+  // For the first of a turn, most often the only one, it is not worth its calls.
+  if (std::exchange(lent_this_turn_, true) && steps_aside_ && place_.stay_here()) loan.place = &place_;
   const Instant before = EventLoop::now();
   const pid_t child = raw_vfork(request.cgroup, begin_in_our_memory, &loan);
   const int error = errno;
   return_to_heap();
   if (child < 0 && (error == EAGAIN || error == ENOMEM)) return std::unexpected(error);
-  const bool in_time = child > 0 && loan.bounded && EventLoop::now() - before < longest_loan;
+  const bool in_time = child > 0 && loan.begun && EventLoop::now() - before < longest_loan;
   lends_ = in_time;
   if (in_time || (child > 0 && !came_to_nothing(child, loan))) return Spawned{.pid = child, .answer = {}};
   while (take_answer()) {
@@ -193,9 +207,17 @@ std::expected<Spawned, int> Spawner::spawn(const SpawnRequest& request) {
                  .in_cgroup = request.cgroup >= 0};
   if (request.role == ProcessRole::command) at_fork.terminal = give_up_terminal();
   auto spawned = lends_to(request) ? lend(request, at_fork) : std::nullopt;
-  if (!spawned) spawned = fork_child(request, at_fork);
+  if (!spawned) {
+    place_.come_back();
+    spawned = fork_child(request, at_fork);
+  }
   sigprocmask(SIG_SETMASK, &before, nullptr);
   return std::move(*spawned);
+}
+
+void Spawner::end_turn() {
+  lent_this_turn_ = false;
+  place_.come_back();
 }
 
 std::optional<SpawnAnswer> Spawner::take_answer() const {

@@ -29,6 +29,7 @@
 #include "core/runtime/environment.h"
 #include "core/runtime/process_records.h"
 #include "core/runtime/spawn_answer.h"
+#include "core/runtime/step_aside.h"
 #include "core/system/descriptor.h"
 #include "core/time.h"
 
@@ -87,6 +88,9 @@ class Spawner {
   // caller's. The error is the errno of pipe2 or fork: a lack of resources, nothing was started.
   [[nodiscard]] std::expected<Spawned, int> spawn(const SpawnRequest& request);
 
+  // What follows is no longer started together with what was: to be called before we wait.
+  void end_turn();
+
   // The next answer of a child that was started last and has no descriptor for them: to be asked until there is none, then
   // its exec went well unless one of them says otherwise.
   [[nodiscard]] std::optional<SpawnAnswer> take_answer() const;
@@ -108,8 +112,11 @@ class Spawner {
 
   const RuntimeFacts& facts_;
   const Environment environment_;
-  bool lends_ = false;       // to children, our memory
-  AnswerPipe lent_answers_;  // of these: empty before and after each
+  bool lends_ = false;        // to children, our memory
+  AnswerPipe lent_answers_;   // of these: empty before and after each
+  bool steps_aside_ = false;  // where it pays: from the second loan of a turn on
+  bool lent_this_turn_ = false;
+  StepAside place_;
   // By bit, signal n being bit n - 1; looked at once, at the first spawn: from then on nothing changes them.
   std::optional<std::uint64_t> signals_to_reset_;
 };

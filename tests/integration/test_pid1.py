@@ -233,7 +233,7 @@ umask > $1.umask
         plain, user = self.probed(folder, "plain")["status"], self.probed(folder, "user")["status"]
         with open("/proc/self/status", encoding="ascii") as file:
             own = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-        for one in ("CapPrm", "CapEff", "CapBnd"):
+        for one in ("CapPrm", "CapEff", "CapBnd", "Cpus_allowed"):
             self.assertEqual(plain[one], own[one], one)
         for one in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
             self.assertEqual(int(user[one], 16), 0, one)

@@ -1,6 +1,7 @@
 // Children that have the runtime's memory until their exec (spawn.h).
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -203,4 +204,59 @@ TEST_CASE("a child that is stopped before its exec does not stop the runtime", "
   if (!lends()) return;
   const ScratchDir folder;
   CHECK(in_a_child([&folder] { return start_of_held_program(folder.file("program"), Meanwhile::stopped); }) == 0);
+}
+
+namespace {
+
+std::size_t processors_of(pid_t pid) {
+  cpu_set_t processors;
+  CPU_ZERO(&processors);
+  return sched_getaffinity(pid, sizeof processors, &processors) == 0 ? static_cast<std::size_t>(CPU_COUNT(&processors)) : 0;
+}
+
+// Of several starts in one turn: our processors and the child's, after each; then, once the turn has ended, ours.
+std::vector<std::size_t> processors_in_a_turn(std::initializer_list<const Service*> services) {
+  const RuntimeFacts facts = facts_of();
+  Spawner spawner(facts);
+  std::vector<std::size_t> seen;
+  for (const Service* service : services) {
+    const Database database = database_of(*service);
+    SpawnRequest request;
+    request.database = &database;
+    const auto spawned = spawner.spawn(request);
+    REQUIRE(spawned);
+    answers_of(spawner, *spawned);
+    seen.push_back(processors_of(0));
+    seen.push_back(processors_of(spawned->pid));
+    kill(spawned->pid, SIGKILL);
+    wait_for(spawned->pid);
+  }
+  spawner.end_turn();
+  seen.push_back(processors_of(0));
+  return seen;
+}
+
+}  // namespace
+
+TEST_CASE("who starts several gives up its processor to each, and nobody stays confined") {
+  const std::size_t all = processors_of(0);
+  if (!lends() || all < 2) return;
+  const Service sleeps = shell_service("exec sleep 1000");
+  CHECK(processors_in_a_turn({&sleeps}) == std::vector{all, all, all});
+  CHECK(processors_in_a_turn({&sleeps, &sleeps, &sleeps}) == std::vector{all, all, all - 1, all, all - 1, all, all});
+  Service forked = sleeps;
+  forked.nice = 1;
+  CHECK(processors_in_a_turn({&sleeps, &sleeps, &forked}) == std::vector{all, all, all - 1, all, all, all, all});
+}
+
+TEST_CASE("who is confined on purpose stays so, with all children", "[other-processes]") {
+  const auto confined = [] {
+    cpu_set_t processors;
+    CPU_ZERO(&processors);
+    CPU_SET(static_cast<std::size_t>(sched_getcpu()), &processors);
+    if (sched_setaffinity(0, sizeof processors, &processors) != 0) return 100;
+    const Service sleeps = shell_service("exec sleep 1000");
+    return processors_in_a_turn({&sleeps, &sleeps, &sleeps}) == std::vector<std::size_t>(7, 1) ? 0 : 101;
+  };
+  CHECK(in_a_child(confined) == 0);
 }

@@ -100,6 +100,7 @@ constexpr auto calls = std::to_array<Call>({
     {SYS_ppoll, "ppoll", polls},
     {SYS_getrandom, "getrandom", random_bytes},
     {SYS_fcntl, "fcntl", duplicates},
+    {SYS_sched_setaffinity, "sched_setaffinity", refuses},
 });
 
 }  // namespace
