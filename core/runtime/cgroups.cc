@@ -249,9 +249,7 @@ Descriptor Cgroups::group(std::string_view service) const {
     return {};
   }
   const Below name({service, service_suffix});
-  Descriptor group = folder_at(tree_.get(), name.get());
-  if (group || errno != ENOENT) return group;
-  if (mkdirat(tree_.get(), name.get(), 0755) != 0) return {};
+  if (mkdirat(tree_.get(), name.get(), 0755) != 0 && errno != EEXIST) return {};
   return folder_at(tree_.get(), name.get());
 }
 
