@@ -161,6 +161,7 @@ std::optional<std::expected<Spawned, int>> Spawner::lend(const SpawnRequest& req
   const pid_t child = raw_vfork(request.cgroup, begin_in_our_memory, &loan);
   const int error = errno;
   return_to_heap();
+  place_.come_back();
   if (child < 0 && (error == EAGAIN || error == ENOMEM)) return std::unexpected(error);
   const bool in_time = child > 0 && loan.begun && EventLoop::now() - before < longest_loan;
   lends_ = in_time;
@@ -207,10 +208,7 @@ std::expected<Spawned, int> Spawner::spawn(const SpawnRequest& request) {
                  .in_cgroup = request.cgroup >= 0};
   if (request.role == ProcessRole::command) at_fork.terminal = give_up_terminal();
   auto spawned = lends_to(request) ? lend(request, at_fork) : std::nullopt;
-  if (!spawned) {
-    place_.come_back();
-    spawned = fork_child(request, at_fork);
-  }
+  if (!spawned) spawned = fork_child(request, at_fork);
   sigprocmask(SIG_SETMASK, &before, nullptr);
   return std::move(*spawned);
 }

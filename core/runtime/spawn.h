@@ -88,7 +88,7 @@ class Spawner {
   // caller's. The error is the errno of pipe2 or fork: a lack of resources, nothing was started.
   [[nodiscard]] std::expected<Spawned, int> spawn(const SpawnRequest& request);
 
-  // What follows is no longer started together with what was: to be called before we wait.
+  // What follows is no longer started together with what was.
   void end_turn();
 
   // The next answer of a child that was started last and has no descriptor for them: to be asked until there is none, then

@@ -27,7 +27,7 @@ class StepAside {
   // not execute anything.
   bool change_places(pid_t runtime) const;
 
-  // Before anything else is made that would be confined as we are, and before we wait. What fails is tried again next time.
+  // As soon as we go on: what else we make would be confined as we are. What fails is to be tried again.
   void come_back();
 
  private:

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -78,17 +79,15 @@ char state_of(pid_t pid) {
   return state;
 }
 
-// Another process, which sends SIGSTOP to the next child of this one that sleeps.
-pid_t stopper_of_next_child() {
+// Another process, which does something to the next child of this one that sleeps; its exit code is what that comes to.
+pid_t watcher_of_next_child(const std::function<int(pid_t)>& act) {
   const std::string self = std::to_string(getpid());
-  const pid_t stopper = fork();
-  if (stopper != 0) return stopper;
+  const pid_t watcher = fork();
+  if (watcher != 0) return watcher;
   for (;;) {
     std::ifstream children("/proc/" + self + "/task/" + self + "/children");
     for (pid_t child = 0; children >> child;) {
-      if (child == getpid() || state_of(child) != 'S') continue;
-      kill(child, SIGSTOP);
-      _exit(0);
+      if (child != getpid() && state_of(child) == 'S') _exit(act(child));
     }
   }
 }
@@ -106,7 +105,8 @@ int start_of_held_program(const std::string& path, Meanwhile meanwhile) {
   const Database other = database_of(shell_service("exit 3"));
   const RuntimeFacts facts = facts_of();
   Spawner spawner(facts);
-  const pid_t stopper = meanwhile == Meanwhile::stopped ? stopper_of_next_child() : 0;
+  const pid_t stopper =
+      meanwhile == Meanwhile::stopped ? watcher_of_next_child([](pid_t child) { return kill(child, SIGSTOP); }) : 0;
   SpawnRequest request;
   request.database = &held;
   const auto spawned = spawner.spawn(request);
@@ -236,17 +236,51 @@ std::vector<std::size_t> processors_in_a_turn(std::initializer_list<const Servic
   return seen;
 }
 
+enum class Turn : bool { first, later };
+
+// How many processors we may be on while we stand still for a start, the first of its turn or not, as another process sees
+// it. In a process of its own.
+int processors_during_a_start(const std::string& path, Turn turn) {
+  HeldProgram program(path);
+  if (!program.held()) return 100;
+  Service service = shell_service("");
+  service.command = words({path});
+  const Database held = database_of(service);
+  const Database other = database_of(shell_service("exit 3"));
+  const RuntimeFacts facts = facts_of();
+  Spawner spawner(facts);
+  SpawnRequest request;
+  if (turn == Turn::later) {
+    request.database = &other;
+    const auto first = spawner.spawn(request);
+    if (!first || wait_for(first->pid) < 0) return 101;
+  }
+  const pid_t watcher = watcher_of_next_child([self = getpid()](pid_t) { return static_cast<int>(processors_of(self)); });
+  request.database = &held;
+  const auto spawned = spawner.spawn(request);
+  const int seen = wait_for(watcher);
+  program.release();
+  if (!spawned || wait_for(spawned->pid) != 0) return 102;
+  return WIFEXITED(seen) ? WEXITSTATUS(seen) : 103;
+}
+
 }  // namespace
 
-TEST_CASE("who starts several gives up its processor to each, and nobody stays confined") {
+TEST_CASE("who starts several gives up its processor to each, and nobody stays confined", "[other-processes]") {
   const std::size_t all = processors_of(0);
   if (!lends() || all < 2) return;
   const Service sleeps = shell_service("exec sleep 1000");
-  CHECK(processors_in_a_turn({&sleeps}) == std::vector{all, all, all});
-  CHECK(processors_in_a_turn({&sleeps, &sleeps, &sleeps}) == std::vector{all, all, all - 1, all, all - 1, all, all});
   Service forked = sleeps;
   forked.nice = 1;
-  CHECK(processors_in_a_turn({&sleeps, &sleeps, &forked}) == std::vector{all, all, all - 1, all, all, all, all});
+  CHECK(processors_in_a_turn({&sleeps}) == std::vector(3, all));
+  CHECK(processors_in_a_turn({&sleeps, &sleeps, &sleeps, &forked}) == std::vector(9, all));
+  const ScratchDir folder;
+  const auto may_go = [&](Turn turn) {
+    return in_a_child([&] { return processors_during_a_start(folder.file("program"), turn); });
+  };
+  CHECK(may_go(Turn::first) == static_cast<int>(all));
+  std::filesystem::remove(folder.file("program"));
+  CHECK(may_go(Turn::later) == static_cast<int>(all - 1));
 }
 
 TEST_CASE("who is confined on purpose stays so, with all children", "[other-processes]") {
